@@ -1,0 +1,3 @@
+"""AWS on your own machine, running."""
+
+__version__ = "0.1.0"

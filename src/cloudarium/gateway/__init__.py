@@ -1,0 +1,1 @@
+"""AWS on the wire: parse, identify, authorize, dispatch, audit, serialize."""

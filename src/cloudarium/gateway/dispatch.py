@@ -1,0 +1,131 @@
+"""From an operation's name to the function that does it, around which every call is treated alike.
+
+Calls from the wire and calls between services come through here: same transaction, same audit, same errors.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from cloudarium.gateway.audit import Audit, is_read
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.context import Context
+from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.identity import Principal
+from cloudarium.kernel.ids import request_id
+from cloudarium.kernel.service import OperationInfo, Service
+from cloudarium.kernel.store import Scope
+
+log = logging.getLogger(__name__)
+
+
+class RestOfAws(Protocol):
+    """Whoever answers for the services that are not ours."""
+
+    async def call(
+        self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Call by snake-case operation name; raises ``AwsError``."""
+
+
+class Dispatcher:
+    """Finds operations and runs them."""
+
+    def __init__(self, cloud: Cloud, audit: Audit, rest: RestOfAws) -> None:
+        self._cloud = cloud
+        self._audit = audit
+        self._rest = rest
+
+    def owner(self, service: str) -> Service | None:
+        """The service if it is ours."""
+        return self._cloud.services.get(service)
+
+    def find(self, service: Service, operation: str) -> OperationInfo:
+        """Our operation by its API name; refuses by name what is not there yet."""
+        info = service.find(operation)
+        if info is None:
+            raise refused(service.name, operation)
+        return info
+
+    def run_now(self, info: OperationInfo, ctx: Context, parameters: dict[str, Any]) -> tuple[Mapping[str, Any], bool]:
+        """Run a plain function as one transaction: its output, and whether the call must still wait for the disk."""
+        with self._cloud.store.begin() as transaction:
+            try:
+                output = info.function(ctx, parameters)
+            except AwsError:
+                raise
+            except Exception as error:
+                raise internal_failure(error, ctx) from error
+        return output or {}, transaction.changed
+
+    async def run(self, info: OperationInfo, ctx: Context, parameters: dict[str, Any]) -> Mapping[str, Any]:
+        """Run any operation as one transaction and wait until it is durable."""
+        if not info.is_async:
+            output, changed = self.run_now(info, ctx, parameters)
+            if changed:
+                await self._durable()
+            return output
+        try:
+            async with self._cloud.store.transaction():
+                output = await info.function(ctx, parameters)
+        except AwsError:
+            raise
+        except OSError as error:
+            raise AwsError("ServiceUnavailable", str(error), 503) from error
+        except Exception as error:
+            raise internal_failure(error, ctx) from error
+        return output or {}
+
+    async def _durable(self) -> None:
+        try:
+            await self._cloud.store.durable()
+        except OSError as error:
+            raise AwsError("ServiceUnavailable", str(error), 503) from error
+
+    async def call(
+        self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A call from inside the cloud (``ctx.aws…``), by snake-case operation name."""
+        owner = self._cloud.services.get(service)
+        if owner is None:
+            return await self._rest.call(service, operation, scope, principal, params)
+        info = owner.operations().get(operation)
+        if info is None:
+            raise refused(service, operation)
+        if not self._cloud.is_started(owner):
+            await self._cloud.ensure_started(owner)
+        source = principal.arn if principal.kind == "AWSService" else "AWS Internal"
+        ctx = Context(self._cloud, scope, principal, request_id(), source, source)
+        name = "".join(part.capitalize() for part in operation.split("_"))
+        try:
+            output = dict(await self.run(info, ctx, params))
+        except AwsError as error:
+            if not is_read(name):
+                self._audit.record(ctx, owner.event_source, name, params, None, error)
+            raise
+        if not is_read(name):
+            # What services ask each other is AWS's inside; what they change on somebody's behalf is on the record.
+            self._audit.record(ctx, owner.event_source, name, params, output)
+        return output
+
+
+def refused(service: str, operation: str) -> AwsError:
+    """The answer for an operation of a service of ours that is not there yet."""
+    return AwsError(
+        "NotImplemented",
+        f"{service}:{operation} is not implemented in Cloudarium yet. `cloudarium coverage {service}` lists what is.",
+        501,
+    )
+
+
+def internal_failure(error: Exception, ctx: Context) -> AwsError:
+    """A defect of ours: logged with its trace, answered as AWS answers its own."""
+    log.error("request %s failed", ctx.request_id, exc_info=error)
+    return AwsError(
+        "InternalFailure",
+        "The request processing has failed because of an unknown error, exception or failure. "
+        f"This is a defect in Cloudarium ({type(error).__name__}: {error}); its log has the trace.",
+        500,
+    )

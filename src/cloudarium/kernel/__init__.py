@@ -1,0 +1,1 @@
+"""What everything else stands on: clock, store, context, controllers, events, metrics, supervision."""

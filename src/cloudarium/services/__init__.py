@@ -1,0 +1,12 @@
+"""AWS services, one folder each. The registry below is all the rest of the cloud knows of them."""
+
+from __future__ import annotations
+
+from cloudarium.kernel.service import Service
+
+
+def owned() -> list[Service]:
+    """Every service the project owns; the others are answered by the mock library."""
+    from cloudarium.services import cloudtrail, cloudwatch, ec2, elbv2, sts
+
+    return [module.SERVICE for module in (cloudtrail, cloudwatch, ec2, elbv2, sts)]
