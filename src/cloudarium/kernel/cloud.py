@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 Extension = Callable[[Scope, dict[str, Any]], Awaitable[dict[str, Any]]]
 
+NameServer = Callable[[str, str, str], "list[str] | None"]
+"""``(vpc id, lower-case name without the last dot, record type) -> record values``, None for a name not known."""
+
 
 class DataPlane(Protocol):
     """Whoever serves names such as a load balancer's; registered so that the front door and ``resolve`` find it."""
@@ -50,10 +53,14 @@ class Cloud:
         self.metrics = Metrics(clock, store)
         self.services: dict[str, Service] = {}
         self.data_planes: list[DataPlane] = []
+        self.name_servers: list[NameServer] = []
+        """Who answers DNS queries from inside VPCs, asked in order."""
         self.fabric: Any = None
         """The network substrate (``substrate.net.Fabric``); None in tests that need no network."""
         self.host: Any = None
         """The host agent's client (``substrate.host.HostClient``)."""
+        self.front_door: Any = None
+        """Takes back connections that a data plane was handed but that now ask for something else."""
         self.supervisor: Supervisor | None = None
         self.extensions: dict[str, Extension] = {}
         """What the CLI can ask of a service beyond AWS's API, by name (``attach``, ``detach``)."""
@@ -88,6 +95,13 @@ class Cloud:
         """A context for work that a service does on its own account (controllers): its service principal."""
         principal = Principal("AWSService", scope.account, f"{service}.amazonaws.com", f"{service}.amazonaws.com")
         return Context(self, scope, principal)
+
+    def resolve(self, vpc_id: str, name: str, kind: str) -> list[str] | None:
+        """Answer a DNS query from inside a VPC: the records, or None when nobody knows the name."""
+        for server in self.name_servers:
+            if (records := server(vpc_id, name, kind)) is not None:
+                return records
+        return None
 
     # -- controllers -----------------------------------------------------------------------------------------------
 
@@ -128,6 +142,7 @@ class Cloud:
         self._closers.clear()
         self.data_planes.clear()
         self.extensions.clear()
+        self.name_servers.clear()
         self.events.forget_listeners()
         self._started.clear()
 

@@ -146,6 +146,10 @@ class Metrics:
                     self._put_hour(scope, key, series, hour)
                 series.dirty.clear()
 
+    def forget(self) -> None:
+        """Drop every point: the store has been reset."""
+        self._series.clear()
+
     def _put_hour(self, scope: Scope, key: MetricKey, series: Series, hour: int) -> None:
         minutes = {m: series.minutes[m] for m in _minutes_of(hour) if m in series.minutes}
         identity = f"{hour}|{key.namespace}|{key.name}|" + ",".join(f"{n}={v}" for n, v in key.dimensions)

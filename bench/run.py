@@ -1,0 +1,30 @@
+"""Every benchmark, one after another, into docs/benchmarks.md. Usage: run.py [NAME …]."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BENCHES = ("api", "alb", "alb_engine")
+
+
+def main() -> int:
+    """Run those named, or all there are; the exit status is 1 when one failed."""
+    failed = []
+    for name in sys.argv[1:] or BENCHES:
+        script = HERE / f"{name}.py"
+        if not script.exists():
+            print(f"no {script.name}: left out", flush=True)
+            continue
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, str(script)]).returncode:
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""``python -m cloudarium``."""
+
+import sys
+
+from cloudarium.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,132 @@
+"""The cloud process: everything put together. The one place that knows all the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+
+
+from cloudarium import services
+from cloudarium.gateway.admin import Admin
+from cloudarium.gateway.app import Gateway
+from cloudarium.gateway.audit import Audit
+from cloudarium.gateway.dispatch import Dispatcher
+from cloudarium.gateway.frontdoor import FrontDoor
+from cloudarium.kernel.clock import Clock, ClockState
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Record, Scope, Store
+from cloudarium.kernel.supervision import Supervisor
+from cloudarium.substrate.host.boot import Boot
+from cloudarium.substrate.host.client import HostClient
+from cloudarium.substrate.moto.bridge import MotoBridge
+from cloudarium.substrate.net import Fabric
+
+log = logging.getLogger(__name__)
+
+EVERYWHERE = Scope("*", "*")
+
+
+class ClockRow(Record, frozen=True, kw_only=True):
+    """The clock's line, so that time never goes backwards over a restart."""
+
+    TABLE = "kernel.clock"
+    KEY = "id"
+
+    id: str
+    state: ClockState
+
+
+class Process:
+    """One cloud from boot to end."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        path = Path(boot.data_dir, "cloudarium.db") if boot.data_dir and not boot.ephemeral else None
+        self._store = Store(path)
+        self._clock = Clock()
+        self._keep_clock()
+        self.cloud = Cloud(clock=self._clock, store=self._store, port=boot.port)
+        for service in services.owned():
+            self.cloud.services[service.name] = service
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        cloud, boot = self.cloud, self._boot
+        host = cloud.host = HostClient(boot.channel_fd)
+        cloud.supervisor = Supervisor(self._clock)
+        cloud.fabric = Fabric(host, resolver=cloud.resolve)
+        self._bridge = MotoBridge(cloud)
+        audit = Audit(self._clock, self._store)
+        dispatcher = Dispatcher(cloud, audit, self._bridge)
+        cloud.dispatch = dispatcher.call
+        admin = Admin(
+            cloud,
+            reset=self._reset,
+            rest_operations=self._bridge.coverage,
+            processes=cloud.supervisor.processes,
+            limits=[] if boot.namespaces else [f"private networks are not available: {boot.reason}"],
+        )
+        door = FrontDoor(cloud, Gateway(cloud, dispatcher, audit, self._bridge), admin)
+        cloud.front_door = door
+        await door.open(socket.socket(fileno=boot.gateway_fd))
+        await self._start_services()
+        await host.ready()
+        # What was made while starting stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await self._stop.wait()
+        await self._close(door)
+
+    def _keep_clock(self) -> None:
+        rows = self._store.table(ClockRow)
+        if (row := rows.get(EVERYWHERE, "clock")) is not None:
+            self._clock.restore(row.state)
+        self._clock.watch(lambda state: rows.put(EVERYWHERE, ClockRow(id="clock", state=state)))
+
+    async def _start_services(self) -> None:
+        """Start those services that have something to reconcile; the others start on first use."""
+        for service in self.cloud.services.values():
+            if self._store.has_rows(f"{service.name}."):
+                self._clock.spawn(self.cloud.ensure_started(service), f"start {service.name}")
+
+    async def _reset(self) -> None:
+        await self.cloud.stop_services()
+        await self._bridge.reset()
+        self._store.reset()
+        self.cloud.metrics.forget()
+
+    async def _close(self, door: FrontDoor) -> None:
+        log.info("stopping")
+        await door.close()
+        await self.cloud.stop_services()
+        with contextlib.suppress(Exception):
+            await self._bridge.close()
+        if self.cloud.supervisor is not None:
+            await self.cloud.supervisor.close()
+        await self.cloud.fabric.close()
+        self.cloud.metrics.write()
+        self._store.close()
+
+
+def main(boot: Boot) -> None:
+    """Run the cloud in this process; returns when it has stopped."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    import uvloop
+
+    async def serve() -> None:
+        await Process(boot).run()
+
+    uvloop.run(serve())

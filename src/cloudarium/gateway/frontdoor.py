@@ -1,0 +1,112 @@
+"""The one port: AWS's API, the admin API, and by Host header every HTTP data plane.
+
+A connection whose Host names a data plane is handed to it whole (descriptor and unread bytes); the data plane hands
+it back through ``take_back`` when a later request on it asks for something else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from cloudarium.gateway.admin import PREFIX, Admin
+from cloudarium.gateway.app import Gateway
+from cloudarium.gateway.names import data_plane_of, split_host
+from cloudarium.gateway.wire import WireRequest, WireResponse
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.substrate.http.server import HttpServer, Request, Response, ServerLimits
+
+_ADMIN = PREFIX.encode()
+_BODY_LIMIT = 256 * 1024 * 1024
+"""The largest body AWS takes in one request that we may be asked to hold: an S3 part is usually 8 to 100 MiB."""
+
+HandOn = Callable[[int, bytes], None]
+
+
+class FrontDoor:
+    """Serves the one port."""
+
+    def __init__(self, cloud: Cloud, gateway: Gateway, admin: Admin) -> None:
+        self._cloud = cloud
+        self._gateway = gateway
+        self._admin = admin
+        self._server = HttpServer(
+            self._handle, now=cloud.clock.now, limits=ServerLimits(body=_BODY_LIMIT), divert=self._divert
+        )  # fmt: skip
+
+    async def open(self, listening: socket.socket) -> None:
+        """Accept clients from a listening socket."""
+        await self._server.serve(listening)
+
+    async def close(self) -> None:
+        """Stop accepting; requests under way have a moment to finish."""
+        await self._server.close(grace=2.0)
+
+    def take_back(self, fd: int, unread: bytes) -> None:
+        """A connection that a data plane was handed and whose next request is not for it."""
+        # A client may alternate between names on one connection; a task per hop keeps that from recursing.
+        task = asyncio.get_running_loop().create_task(self._server.adopt(fd, unread))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _divert(self, host: bytes) -> HandOn | None:
+        if not self._cloud.data_planes:
+            return None
+        name, port = split_host(host.decode("latin-1"))
+        found = data_plane_of(self._cloud, name)
+        if found is None:
+            return None
+        plane, handle = found
+        listener_port = None if port == self._cloud.port else port
+        return lambda fd, unread: plane.adopt(handle, name, listener_port, fd, unread)
+
+    def _handle(self, request: Request) -> Response | Awaitable[Response]:
+        if request.target.startswith(_ADMIN):
+            return self._handle_admin(request)
+        answer = self._gateway.answer(_to_wire(request), request.peer[0])
+        return _to_http(answer) if isinstance(answer, WireResponse) else _later(answer)
+
+    async def _handle_admin(self, request: Request) -> Response:
+        if _from_a_web_page(request):
+            # A page on the open web must not steer this cloud through its visitor's browser.
+            return _json(403, {"error": "requests from web pages of other origins are refused", "hint": ""})
+        query: dict[str, str] = {}
+        for pair in request.query.decode("latin-1").split("&"):
+            name, _, value = pair.partition("=")
+            query[name] = value
+        method, path = request.method.decode("latin-1"), request.path.decode("latin-1")
+        status, body = await self._admin.handle(method, path, query, request.body)
+        return _json(status, body)
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(status, [(b"Content-Type", b"application/json")], msgspec.json.encode(body) + b"\n")
+
+
+def _from_a_web_page(request: Request) -> bool:
+    origin = request.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] != (request.get(b"host") or b"")
+
+
+def _to_wire(request: Request) -> WireRequest:
+    path, _, query = request.target.partition(b"?")
+    headers: dict[str, str] = {}
+    for name, value in request.fields.items:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return WireRequest(
+        request.method.decode("latin-1"), path.decode("latin-1"), query.decode("latin-1"), headers, request.body
+    )  # fmt: skip
+
+
+def _to_http(response: WireResponse) -> Response:
+    headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    return Response(response.status, headers, response.body)
+
+
+async def _later(answer: Awaitable[WireResponse]) -> Response:
+    return _to_http(await answer)

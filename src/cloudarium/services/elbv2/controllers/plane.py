@@ -1,0 +1,102 @@
+"""What load balancers serve now, over all accounts and regions: shared by the controllers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
+from cloudarium.services.elbv2.controllers.link import NodeLink
+from cloudarium.services.elbv2.controllers.snapshots import snapshot
+from cloudarium.services.elbv2.health.board import Board
+from cloudarium.services.elbv2.node import wire
+from cloudarium.services.elbv2.resources import Listener, LoadBalancer, Node
+from cloudarium.substrate.net.errors import NetworkError, NotSupported, UnknownInterface
+
+log = logging.getLogger(__name__)
+
+Key = tuple[Scope, str]
+"""A load balancer: scope and ARN."""
+
+_FABRIC_PATIENCE = 5.0
+_FABRIC_POLL = 0.01
+
+
+class Plane:
+    """Sends snapshots and listening sockets to the worker, and knows which are there."""
+
+    def __init__(self, cloud: Cloud, board: Board, link: NodeLink) -> None:
+        self._cloud = cloud
+        self._board = board
+        self.link = link
+        self._revision = 0
+        self._sent: dict[str, int] = {}
+        self._listening: set[tuple[str, str, int]] = set()
+        self.scopes: dict[str, Scope] = {}
+        """Where each load balancer that is served lives."""
+
+    def forget(self) -> None:
+        """The worker is a new one: nothing was sent to it."""
+        self._sent.clear()
+        self._listening.clear()
+
+    async def serve(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """Tell the worker all about a load balancer, and open what ports it lacks."""
+        self.link.ensure()
+        self._revision += 1
+        self._sent[balancer.arn] = self._revision
+        self.scopes[balancer.arn] = scope
+        self.link.post(snapshot(self._cloud, scope, balancer, self._board, self._revision))
+        await self._open_ports(scope, balancer)
+
+    async def _open_ports(self, scope: Scope, balancer: LoadBalancer) -> None:
+        listeners = self._cloud.store.table(Listener).find(scope, "load_balancer_arn", balancer.arn)
+        nodes = self._cloud.store.table(Node).find(scope, "load_balancer_arn", balancer.arn)
+        enabled = {zone.subnet_id for zone in balancer.zones}
+        wanted = {
+            (balancer.arn, node.zone, listener.port): node
+            for node in nodes
+            if node.subnet_id in enabled
+            for listener in listeners
+        }
+        # The worker stops accepting on what its snapshot no longer has; here it only has to be forgotten.
+        self._listening -= {there for there in self._listening if there[0] == balancer.arn and there not in wanted}
+        for place, node in wanted.items():
+            if place not in self._listening and await self._open(node, place):
+                self._listening.add(place)
+
+    async def _open(self, node: Node, place: tuple[str, str, int]) -> bool:
+        if self._cloud.fabric is None:
+            return False
+        # EC2's own controller makes the interface, in host time; the cloud's clock may stand still meanwhile.
+        deadline = self._cloud.clock.host_time() + _FABRIC_PATIENCE
+        while True:
+            try:
+                listening = await self._cloud.fabric.listen(node.eni_id, place[2])
+                break
+            except NotSupported as error:
+                log.info("%s port %d listens on the host only: %s", node.eni_id, place[2], error)
+                return True
+            except (UnknownInterface, NetworkError, OSError):
+                if self._cloud.clock.host_time() > deadline:
+                    raise
+                await asyncio.sleep(_FABRIC_POLL)
+        return self.link.post(wire.Listen(*place), [listening.detach()])
+
+    def drop(self, arn: str) -> None:
+        """Stop serving a load balancer."""
+        if arn in self._sent:
+            self.link.post(wire.Gone(arn))
+        self._sent.pop(arn, None)
+        self.scopes.pop(arn, None)
+        self._listening -= {there for there in self._listening if there[0] == arn}
+
+    def is_current(self, arn: str, revision: int) -> bool:
+        """Whether the worker works by the last snapshot sent."""
+        return self._sent.get(arn) == revision
+
+    def health_changed(self, change: wire.HealthChange) -> None:
+        """Tell the worker of a target's new health."""
+        if change.arn in self._sent:
+            self.link.post(change)

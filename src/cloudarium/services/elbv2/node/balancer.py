@@ -1,0 +1,234 @@
+"""One load balancer in the worker: its nodes, each with listeners, routers, target groups and records."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+from cloudarium.services.elbv2.attributes.listener import SERVER_ENABLED
+from cloudarium.services.elbv2.node.counting import Counts, GroupCounts, NodeCounts
+from cloudarium.services.elbv2.node.groups import GroupView
+from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter
+from cloudarium.services.elbv2.node.stickiness import Stickiness
+from cloudarium.services.elbv2.node.wire import Balancer, ListenerSnap, NodeSnap, TargetSnap
+from cloudarium.substrate.http.desync import DesyncMode
+from cloudarium.substrate.http.downstream_h1 import DownstreamH1
+from cloudarium.substrate.http.downstream_h2 import DownstreamH2
+from cloudarium.substrate.http.engine import ProxyEngine, SharedPort
+from cloudarium.substrate.http.faults import Fault
+from cloudarium.substrate.http.routing import ForwardedForMode, Listener, ListenerSettings
+from cloudarium.substrate.http.upstream import ProtocolVersion, Upstream
+
+DialFrom = Callable[[str, str, int], Awaitable[socket.socket]]
+"""``(eni_id, address, port) -> connected socket``."""
+
+
+class ZoneNode:
+    """A node: everything that is its own."""
+
+    def __init__(self, snap: NodeSnap) -> None:
+        self.snap = snap
+        self.record = NodeRecord()
+        self.groups: dict[str, GroupView] = {}
+        self.listeners: dict[int, Listener] = {}
+        self.servers: dict[int, asyncio.AbstractServer] = {}
+        self.accepted = 0
+        """Connections the engine's listeners had accepted when last collected."""
+        self.dialed = 0
+
+    def counted(self) -> tuple[int, int, int]:
+        """Connections ever accepted, ever made to targets, and open now (both)."""
+        counters = [listener.counters for listener in self.listeners.values()]
+        upstreams = [seat.upstream for group in self.groups.values() for seat in group.seats]
+        return (
+            sum(each.connections_accepted for each in counters),
+            sum(each.connections_opened for each in upstreams),
+            sum(each.connections_open for each in counters) + sum(each.open_connections for each in upstreams),
+        )
+
+
+class BalancerState:
+    """What the worker keeps of a load balancer between snapshots."""
+
+    def __init__(self, engine: ProxyEngine, dial: DialFrom, log_written: Callable[[], None]) -> None:
+        self._engine = engine
+        self._dial = dial
+        self._log_written = log_written
+        self._waiting: dict[tuple[str, int], socket.socket] = {}
+        self.nodes: dict[str, ZoneNode] = {}
+        self.snap: Balancer | None = None
+
+    # -- what should be --------------------------------------------------------------------------------------------
+
+    def apply(self, snap: Balancer) -> None:
+        """Take over a snapshot: new routers are swapped in, open requests finish on the old ones."""
+        self.snap = snap
+        wanted = {node.zone: node for node in snap.nodes}
+        for zone in self.nodes.keys() - wanted.keys():
+            self._close_node(self.nodes.pop(zone))
+        stickiness = Stickiness(snap.cookie_key)
+        for zone, node_snap in wanted.items():
+            node = self.nodes.get(zone)
+            if node is None:
+                node = self.nodes[zone] = ZoneNode(node_snap)
+            node.snap = node_snap
+            self._apply_groups(node, snap)
+            self._apply_listeners(node, snap, stickiness)
+
+    def _apply_groups(self, node: ZoneNode, snap: Balancer) -> None:
+        wanted = {group.arn: group for group in snap.groups}
+        for arn in node.groups.keys() - wanted.keys():
+            node.groups.pop(arn).close()
+        idle_timeout = float(snap.attributes["idle_timeout.timeout_seconds"])
+
+        def make_upstream(target: TargetSnap, protocol: ProtocolVersion) -> Upstream:
+            return Upstream(
+                target.address,
+                target.port,
+                self._dial_upstream,
+                key=node,
+                protocol=protocol,
+                idle_timeout=idle_timeout,
+            )
+
+        # Each node begins with another target, so that few requests over several nodes come out even.
+        first = sorted(each.zone for each in snap.nodes).index(node.snap.zone)
+        for arn, group in wanted.items():
+            view = node.groups.get(arn)
+            if view is None:
+                view = node.groups[arn] = GroupView(node.snap.zone, make_upstream, self._release, first)
+            view.update(group, self._engine.now)
+
+    def _release(self, upstream: Upstream) -> None:
+        """Deregistration is over: what is still under way at the target ends with an error, as on AWS."""
+        upstream.close()
+        for connection in list(self._engine.connections):
+            cut(connection, upstream)
+
+    async def _dial_upstream(self, upstream: Upstream) -> socket.socket:
+        node: ZoneNode = upstream.key
+        return await self._dial(node.snap.eni_id, upstream.address, upstream.port)
+
+    def _apply_listeners(self, node: ZoneNode, snap: Balancer, stickiness: Stickiness) -> None:
+        node.record.logging = snap.attributes["access_logs.s3.enabled"] == "true"
+        wanted = {listener.port: listener for listener in snap.listeners}
+        for port in node.listeners.keys() - wanted.keys():
+            self.unlisten(node.snap.zone, port)
+            self._engine.drain(node.listeners.pop(port))
+        for port, listener_snap in wanted.items():
+            router = NodeRouter(
+                snap, listener_snap, node.groups, node.record, stickiness, self._engine.now, self._log_written
+            )
+            settings = _settings(snap, listener_snap)
+            listener = node.listeners.get(port)
+            if listener is None:
+                node.listeners[port] = Listener(router, settings)
+            else:
+                listener.router = router
+                if listener.settings != settings:
+                    listener.settings = settings
+
+    def health_changed(self, zone: str, group_arn: str, key: str, state: str, slow_since: float) -> None:
+        """A target's health changed, as the node of a zone sees it."""
+        node = self.nodes.get(zone)
+        if node is not None and (group := node.groups.get(group_arn)) is not None:
+            group.change(key, state, slow_since)
+
+    # -- clients ---------------------------------------------------------------------------------------------------
+
+    async def listen(self, zone: str, port: int, listening: socket.socket) -> None:
+        """Accept clients of a node's port."""
+        listener = self.listener(zone, port)
+        if listener is None:
+            listening.close()
+            return
+        self.unlisten(zone, port)
+        self.nodes[zone].servers[port] = await self._engine.serve(listening, listener)
+
+    def unlisten(self, zone: str, port: int) -> None:
+        """Accept no more clients of a node's port."""
+        node = self.nodes.get(zone)
+        if node is not None and (server := node.servers.pop(port, None)) is not None:
+            server.close()
+
+    def listener(self, zone: str, port: int) -> Listener | None:
+        """A listener of a node."""
+        node = self.nodes.get(zone)
+        return node.listeners.get(port) if node is not None else None
+
+    def shared_port(
+        self, zone: str, port: int, hosts: tuple[str, ...], hand_on: Callable[[int, bytes], None]
+    ) -> SharedPort:
+        """For a connection that came to the cloud's own port: requests for ``hosts`` are this listener's."""
+        names = frozenset(host.encode() for host in hosts)
+
+        def choose(host: bytes) -> Listener | None:
+            return self.listener(zone, port) if host.lower() in names else None
+
+        return SharedPort(choose, hand_on)
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    def collect(self) -> tuple[Counts, dict[str, list[str]]]:
+        """Counters and log lines since the last time."""
+        counts = Counts()
+        logs: dict[str, list[str]] = {}
+        for zone, node in self.nodes.items():
+            accepted, dialed, open_now = node.counted()
+            of_node, node.record.counts = node.record.counts, NodeCounts()
+            of_node.new_connections += max(0, accepted - node.accepted) + max(0, dialed - node.dialed)
+            of_node.active_connections = open_now
+            node.accepted, node.dialed = accepted, dialed
+            counts.nodes[zone] = of_node
+            counts.groups[zone] = {}
+            for arn, group in node.groups.items():
+                counts.groups[zone][arn], group.counts = group.counts, GroupCounts()
+            if node.record.log:
+                logs[zone], node.record.log = node.record.log, []
+        return counts, logs
+
+    def close(self) -> None:
+        """The load balancer is gone: stop accepting, let go of targets, end clients after what is under way."""
+        for node in self.nodes.values():
+            self._close_node(node)
+        self.nodes.clear()
+
+    def _close_node(self, node: ZoneNode) -> None:
+        for port in list(node.servers):
+            node.servers.pop(port).close()
+        for listener in node.listeners.values():
+            self._engine.drain(listener)
+        for group in node.groups.values():
+            group.close()
+
+
+def cut(connection: DownstreamH1 | DownstreamH2, upstream: Upstream) -> None:
+    """Fail the exchanges of a client's connection that a target has."""
+    streams = [connection] if isinstance(connection, DownstreamH1) else list(connection.streams.values())
+    for stream in streams:
+        exchange = stream.exchange
+        if exchange is not None and exchange.upstream is upstream:
+            stream.failed(Fault.TARGET_CLOSED)
+
+
+def _settings(snap: Balancer, listener: ListenerSnap) -> ListenerSettings:
+    attributes = snap.attributes
+
+    def on(key: str) -> bool:
+        return attributes[key] == "true"
+
+    return ListenerSettings(
+        scheme=listener.protocol.lower(),
+        port=listener.port,
+        dns_name=snap.dns_name,
+        idle_timeout=float(attributes["idle_timeout.timeout_seconds"]),
+        client_keep_alive=float(attributes["client_keep_alive.seconds"]),
+        forwarded_for=ForwardedForMode(attributes["routing.http.xff_header_processing.mode"]),
+        forwarded_client_port=on("routing.http.xff_client_port.enabled"),
+        drop_invalid_fields=on("routing.http.drop_invalid_header_fields.enabled"),
+        preserve_host=on("routing.http.preserve_host_header.enabled"),
+        desync=DesyncMode(attributes["routing.http.desync_mitigation_mode"]),
+        http2=on("routing.http2.enabled"),
+        server_field=listener.attributes[SERVER_ENABLED] == "true",
+    )

@@ -1,0 +1,230 @@
+"""Finding the rule for a request: all rules of a listener compiled into one immutable matcher.
+
+Rules are numbered by priority, and each condition is a set of rules it lets pass: a bit mask. What host, path and
+method let pass is intersected, which settles nearly everything; then the few candidates left are asked about headers,
+query and source address, lowest number first. So a hundred rules cost hardly more than one.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import unquote_plus
+
+from cloudarium.services.elbv2.node.pattern_index import PatternIndex
+from cloudarium.services.elbv2.patterns import expression, regex
+
+_REMEMBERED = 4096
+_HOST_REMEMBERED_LENGTH = 512
+
+
+class Fields(Protocol):
+    """The request's header fields, as far as conditions look at them."""
+
+    def get_all(self, lower_name: bytes) -> list[bytes]:
+        """Every value under a lower-case name."""
+
+
+class Request(Protocol):
+    """What of a request conditions look at; the HTTP engine's ``Exchange`` is one."""
+
+    method: bytes
+    target: bytes
+
+    @property
+    def host(self) -> bytes:
+        """The Host field with its port."""
+
+    @property
+    def headers(self) -> Fields:
+        """The header fields."""
+
+    @property
+    def connection(self) -> Any:
+        """Has ``client_address``."""
+
+
+Test = Callable[[Request], bool]
+
+
+class RuleMatcher:
+    """The rules of a listener, in order of priority; the default rule is the last and has no conditions."""
+
+    __slots__ = (
+        "_any_host",
+        "_any_method",
+        "_any_path",
+        "_count",
+        "_hosts",
+        "_methods",
+        "_paths",
+        "_remembered",
+        "_tests",
+    )
+
+    def __init__(self, rules: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """``rules`` are each rule's conditions as the API has them, without the default rule."""
+        self._count = len(rules)
+        hosts, paths = (
+            _Column("host-header", "HostHeaderConfig", lower=True),
+            _Column("path-pattern", "PathPatternConfig"),
+        )
+        self._methods: dict[bytes, int] = {}
+        self._any_method = 0
+        self._tests: list[tuple[Test, ...]] = []
+        for number, conditions in enumerate(rules):
+            bit = 1 << number
+            hosts.add(conditions, bit)
+            paths.add(conditions, bit)
+            self._add_method(conditions, bit)
+            self._tests.append(tuple(_tests(conditions)))
+        self._hosts, self._any_host = hosts.index(), hosts.unconditional
+        self._paths, self._any_path = paths.index(), paths.unconditional
+        self._remembered: dict[tuple[bytes, bytes], int] = {}
+
+    def _add_method(self, conditions: Sequence[Mapping[str, Any]], bit: int) -> None:
+        values = [c["HttpRequestMethodConfig"]["Values"] for c in conditions if c["Field"] == "http-request-method"]
+        if not values:
+            self._any_method |= bit
+        for value in values[0] if values else ():
+            self._methods[value.encode()] = self._methods.get(value.encode(), 0) | bit
+
+    def match(self, request: Request) -> int:
+        """The number of the first rule whose conditions are met; the number of rules when it is the default one."""
+        count = self._count
+        if count == 0:
+            return 0
+        host, path = request.host, request.target.partition(b"?")[0]
+        candidates = self._remembered.get((host, path))
+        if candidates is None:
+            candidates = self._candidates(host, path)
+        candidates &= self._any_method | self._methods.get(request.method, 0)
+        while candidates:
+            lowest = candidates & -candidates
+            number = lowest.bit_length() - 1
+            for test in self._tests[number]:
+                if not test(request):
+                    break
+            else:
+                return number
+            candidates ^= lowest
+        return count
+
+    def _candidates(self, host: bytes, path: bytes) -> int:
+        by_host = self._any_host | self._hosts.match(host_name(host))
+        candidates = by_host and by_host & (self._any_path | self._paths.match(path.decode("latin-1")))
+        if len(host) + len(path) <= _HOST_REMEMBERED_LENGTH:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[(host, path)] = candidates
+        return candidates
+
+
+def host_name(host: bytes) -> str:
+    """A Host field in lower case without its port."""
+    name = host.decode("latin-1").lower()
+    if name.endswith("]") or ":" not in name:
+        return name
+    return name.rpartition(":")[0]
+
+
+class _Column:
+    """The values of one field's conditions over all rules."""
+
+    def __init__(self, field: str, member: str, *, lower: bool = False) -> None:
+        self._field, self._member, self._lower = field, member, lower
+        self._patterns: list[tuple[str, int]] = []
+        self._regexes: list[tuple[re.Pattern[str], int]] = []
+        self.unconditional = 0
+
+    def add(self, conditions: Iterable[Mapping[str, Any]], bit: int) -> None:
+        config = next((c[self._member] for c in conditions if c["Field"] == self._field), None)
+        if config is None:
+            self.unconditional |= bit
+            return
+        self._patterns += [(v.lower() if self._lower else v, bit) for v in config.get("Values", ())]
+        self._regexes += [(regex(v, ignore_case=self._lower), bit) for v in config.get("RegexValues", ())]
+
+    def index(self) -> PatternIndex:
+        return PatternIndex(self._patterns, self._regexes)
+
+
+def _tests(conditions: Iterable[Mapping[str, Any]]) -> Iterable[Test]:
+    """The conditions that are asked one by one, cheapest first."""
+    for condition in conditions:
+        if condition["Field"] == "source-ip":
+            yield _source_test(condition["SourceIpConfig"]["Values"])
+    for condition in conditions:
+        if condition["Field"] == "http-header":
+            yield _header_test(condition["HttpHeaderConfig"])
+        elif condition["Field"] == "query-string":
+            yield _query_test(condition["QueryStringConfig"]["Values"])
+
+
+def _source_test(cidrs: Sequence[str]) -> Test:
+    networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
+    known: dict[str, bool] = {}
+
+    def test(request: Request) -> bool:
+        source: str = request.connection.client_address
+        verdict = known.get(source)
+        if verdict is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            address = ipaddress.ip_address(source.partition("%")[0])
+            verdict = known[source] = any(address in network for network in networks)
+        return verdict
+
+    return test
+
+
+def _header_test(config: Mapping[str, Any]) -> Test:
+    name = config["HttpHeaderName"].lower().encode()
+    patterns = [_folded(value) for value in config.get("Values", ())]
+    patterns += [regex(value).search for value in config.get("RegexValues", ())]
+
+    def test(request: Request) -> bool:
+        for value in request.headers.get_all(name):
+            text = value.decode("latin-1")
+            for matches in patterns:
+                if matches(text) is not None:
+                    return True
+        return False
+
+    return test
+
+
+def _folded(pattern: str) -> Callable[[str], object]:
+    return re.compile(expression(pattern), re.IGNORECASE | re.DOTALL).fullmatch
+
+
+def _query_test(pairs: Sequence[Mapping[str, str]]) -> Test:
+    wanted = [(_folded(pair["Key"]) if pair.get("Key") else None, _folded(pair["Value"])) for pair in pairs]
+
+    def test(request: Request) -> bool:
+        query = request.target.partition(b"?")[2]
+        if not query:
+            return False
+        for part in query.decode("latin-1").split("&"):
+            key, equals, value = part.partition("=")
+            for key_matches, value_matches in wanted:
+                if key_matches is not None and not _either(key_matches, key):
+                    continue
+                if _either(value_matches, value) or (
+                    key_matches is None and not equals and _either(value_matches, key)
+                ):
+                    return True
+        return False
+
+    return test
+
+
+def _either(matches: Callable[[str], object], text: str) -> bool:
+    """Whether the text matches as sent or with its percent encoding undone."""
+    if matches(text) is not None:
+        return True
+    return ("%" in text or "+" in text) and matches(unquote_plus(text, errors="replace")) is not None

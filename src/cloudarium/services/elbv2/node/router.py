@@ -1,0 +1,176 @@
+"""The router of one listener at one node: an immutable snapshot of rules, and the record of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cloudarium.services.elbv2.attributes.listener import RESPONSE_HEADERS, SERVER_ENABLED
+from cloudarium.services.elbv2.node.access_log import LogEntry, connection_trace_id, line
+from cloudarium.services.elbv2.node.counting import NodeCounts
+from cloudarium.services.elbv2.node.decisions import Decide, Note, Surroundings, compile_rule
+from cloudarium.services.elbv2.node.groups import GroupView
+from cloudarium.services.elbv2.node.matching import RuleMatcher, host_name
+from cloudarium.services.elbv2.node.stickiness import Stickiness
+from cloudarium.services.elbv2.node.wire import Balancer, ListenerSnap
+from cloudarium.substrate.http.desync import Tier
+from cloudarium.substrate.http.exchange import Exchange
+from cloudarium.substrate.http.faults import Fault
+from cloudarium.substrate.http.routing import Decision
+from cloudarium.substrate.http.syntax import UNLISTENABLE
+
+_CONNECT_FAULTS = frozenset({Fault.CONNECT_REFUSED, Fault.CONNECT_UNREACHABLE, Fault.CONNECT_TIMEOUT})
+
+
+class NodeRecord:
+    """Where one node's counters and log lines gather; outlives routers."""
+
+    __slots__ = ("counts", "log", "logging")
+
+    def __init__(self) -> None:
+        self.counts = NodeCounts()
+        self.log: list[str] = []
+        self.logging = False
+
+
+class NodeRouter:
+    """Decides for one listener of one node."""
+
+    __slots__ = ("_balancer_id", "_decisions", "_log_written", "_matcher", "_port", "_record")
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        listener: ListenerSnap,
+        groups: Mapping[str, GroupView],
+        record: NodeRecord,
+        stickiness: Stickiness,
+        now: Callable[[], float],
+        log_written: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``log_written`` is called after each log line, so that lines can be sent on when they are many."""
+        around = surroundings(balancer, listener, stickiness, now)
+        rules = listener.rules
+        self._matcher = RuleMatcher([rule.conditions for rule in rules[:-1]])
+        self._decisions: list[Decide] = [
+            # The default rule is not counted as evaluated.
+            compile_rule(rule, min(n + 1, len(rules) - 1), groups, around)
+            for n, rule in enumerate(rules)
+        ]
+        self._record = record
+        self._balancer_id = balancer.id
+        self._port = listener.port
+        self._log_written = log_written
+
+    def route(self, exchange: Exchange) -> Decision:
+        """The engine's."""
+        return self._decisions[self._matcher.match(exchange)](exchange)
+
+    def finished(self, exchange: Exchange) -> None:
+        """The engine's."""
+        record = self._record
+        counts = record.counts
+        counts.bytes_processed += exchange.received_bytes + exchange.sent_bytes
+        note: Note | None = exchange.note
+        if note is not None:
+            counts.rule_evaluations += note.evaluations
+            if note.group is not None:
+                self._count_forward(exchange, note, note.group, counts)
+            elif note.action == "redirect":
+                if note.redirect_too_long:
+                    counts.redirect_limit_exceeded += 1
+                else:
+                    counts.redirects += 1
+            else:
+                counts.fixed_responses += 1
+        status = exchange.elb_status
+        if status and not exchange.target_status and (note is None or note.action != "fixed-response"):
+            counts.elb_codes[status] = counts.elb_codes.get(status, 0) + 1
+        if exchange.tier is not Tier.COMPLIANT:
+            counts.non_compliant += 1
+        if exchange.headers.kinds & UNLISTENABLE and exchange.upstream is not None:
+            counts.forwarded_invalid_headers += 1
+        if record.logging:
+            record.log.append(line(self._log_entry(exchange, note)))
+            self._log_written()
+
+    def _count_forward(self, exchange: Exchange, note: Note, group: GroupView, counts: NodeCounts) -> None:
+        if note.non_sticky:
+            counts.non_sticky += 1
+        if exchange.upstream is None:
+            return
+        counts.requests += 1
+        of_group = group.counts
+        of_group.requests += 1
+        if group.fails_open:
+            of_group.unhealthy_routing += 1
+        if exchange.fault is not None and exchange.fault in _CONNECT_FAULTS:
+            of_group.connection_errors += 1
+        if exchange.target_status:
+            kind = exchange.target_status // 100
+            of_group.codes[kind] = of_group.codes.get(kind, 0) + 1
+            of_group.took(exchange.target_processing_time)
+
+    def _log_entry(self, exchange: Exchange, note: Note | None) -> LogEntry:
+        connection = exchange.connection
+        client = f"{connection.client_address}:{connection.client_port}"
+        scheme = exchange.listener.settings.scheme
+        target = (note.original_target if note is not None else b"") or exchange.target
+        host = host_name(exchange.host) or "-"
+        version = "HTTP/2.0" if exchange.version == 20 else f"HTTP/1.{exchange.version - 10}"
+        method = exchange.method.decode("latin-1")
+        url = f"{scheme}://{host}:{self._port}{target.decode('latin-1')}"
+        entry = LogEntry(
+            kind=f"ws{scheme[4:]}" if exchange.upgraded else scheme,
+            time=exchange.finished_at,
+            elb=self._balancer_id,
+            client=client,
+            request_processing_time=exchange.request_processing_time,
+            target_processing_time=exchange.target_processing_time,
+            response_processing_time=exchange.response_processing_time,
+            elb_status_code=exchange.elb_status,
+            target_status_code=exchange.target_status,
+            received_bytes=exchange.received_bytes,
+            sent_bytes=exchange.sent_bytes,
+            request=f"{method} {url} {version}" if method != "-" else f"- {scheme}://-:{self._port}- -",
+            user_agent=(exchange.headers.get_all(b"user-agent") or [b"-"])[0].decode("latin-1"),
+            trace_id=exchange.trace_id.decode("latin-1") or "-",
+            request_creation_time=exchange.received_at,
+            conn_trace_id=connection_trace_id(client, connection.established_at),
+        )
+        if exchange.upstream is not None:
+            entry.target = f"{exchange.upstream.address}:{exchange.upstream.port}"
+        if exchange.tier is not Tier.COMPLIANT:
+            entry.classification = exchange.tier.label
+            entry.classification_reason = exchange.classification_reason
+        if note is not None:
+            entry.matched_rule_priority = note.priority
+            entry.actions_executed = note.action
+            entry.redirect_url = note.redirect_url
+            entry.target_group_arn = note.group.arn if note.group is not None else "-"
+            entry.transformed_host = note.transformed_host
+            entry.transformed_uri = note.transformed_uri
+            entry.request_transform_status = note.transform_status
+        return entry
+
+
+def surroundings(
+    balancer: Balancer, listener: ListenerSnap, stickiness: Stickiness, now: Callable[[], float]
+) -> Surroundings:
+    """What the rules of a listener share, from its attributes."""
+    added = [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for key, name in RESPONSE_HEADERS.items()
+        if (value := listener.attributes[key])
+    ]
+    dropped = {name.lower() for name, _ in added}
+    if listener.attributes[SERVER_ENABLED] == "false":
+        dropped.add(b"server")
+    return Surroundings(
+        port=listener.port,
+        dns_name=balancer.dns_name,
+        stickiness=stickiness,
+        now=now,
+        response_fields=b"".join(b"%b: %b\r\n" % field for field in added),
+        own_fields=tuple(added),
+        dropped_fields=frozenset(dropped),
+    )

@@ -1,0 +1,107 @@
+"""RegisterTargets, DeregisterTargets, DescribeTargetHealth.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudarium.kernel.context import Answer, Context
+from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.services.elbv2.api import api
+from cloudarium.services.elbv2.attributes import target_group as attributes
+from cloudarium.services.elbv2.errors import invalid
+from cloudarium.services.elbv2.health.board import board_of
+from cloudarium.services.elbv2.lookup import group_of
+from cloudarium.services.elbv2.quotas import (
+    REGISTRATIONS_PER_TARGET_ID,
+    TARGETS_PER_LOAD_BALANCER,
+    TARGETS_PER_TARGET_GROUP,
+)
+from cloudarium.services.elbv2.registration import new_targets
+from cloudarium.services.elbv2.resources import Rule, Target, TargetGroup, target_key
+
+if TYPE_CHECKING:
+    from types_boto3_elbv2.type_defs import (
+        DeregisterTargetsInputTypeDef,
+        DescribeTargetHealthInputTypeDef,
+        RegisterTargetsInputTypeDef,
+    )
+
+
+@api()
+async def register_targets(ctx: Context, request: RegisterTargetsInputTypeDef) -> Answer:
+    """Register targets, or register again those that drain."""
+    group = group_of(ctx, request["TargetGroupArn"])
+    targets = await new_targets(ctx, group, request["Targets"])
+    table = ctx.table(Target)
+    fresh = []
+    for target in targets:
+        there = table.get(ctx.scope, target.key)
+        if there is None or there.draining_until is not None:
+            fresh.append(target)
+    _check_counts(ctx, group, [t for t in fresh if table.get(ctx.scope, t.key) is None])
+    for target in fresh:
+        table.put(ctx.scope, target)
+    return {}
+
+
+def _check_counts(ctx: Context, group: TargetGroup, added: list[Target]) -> None:
+    if not added:
+        return
+    table = ctx.table(Target)
+    if len(table.find(ctx.scope, "target_group_arn", group.arn)) + len(added) > TARGETS_PER_TARGET_GROUP:
+        raise AwsError(
+            "TooManyTargets", f"The maximum number of targets in the target group '{group.arn}' has been reached"
+        )
+    for balancer in {user.load_balancer_arn for user in ctx.table(Rule).find(ctx.scope, "target_groups", group.arn)}:
+        rules = ctx.table(Rule).find(ctx.scope, "load_balancer_arn", balancer)
+        groups = {arn for rule in rules for arn in rule.target_groups}
+        count = sum(len(table.find(ctx.scope, "target_group_arn", arn)) for arn in groups)
+        if count + len(added) > TARGETS_PER_LOAD_BALANCER:
+            raise AwsError("TooManyTargets", f"The maximum number of targets for '{balancer}' has been reached")
+        for target in added:
+            same = sum(each.target_group_arn in groups for each in table.find(ctx.scope, "id", target.id))
+            if same >= REGISTRATIONS_PER_TARGET_ID:
+                raise AwsError(
+                    "TooManyRegistrationsForTargetId",
+                    f"The target '{target.id}' has been registered as often as it can be with '{balancer}'",
+                )
+
+
+@api()
+def deregister_targets(ctx: Context, request: DeregisterTargetsInputTypeDef) -> Answer:
+    """Start to drain targets; a group that no load balancer uses lets go of them at once."""
+    group = group_of(ctx, request["TargetGroupArn"])
+    table = ctx.table(Target)
+    delay = float(attributes.TABLE.effective(group.attributes)["deregistration_delay.timeout_seconds"])
+    in_use = bool(ctx.table(Rule).find(ctx.scope, "target_groups", group.arn))
+    for description in request["Targets"]:
+        key = target_key(group.arn, description["Id"], description.get("Port", group.port))
+        target = table.get(ctx.scope, key)
+        if target is None or target.draining_until is not None:
+            continue
+        if in_use and delay > 0:
+            table.put(ctx.scope, target.replace(draining_until=ctx.clock.now() + delay))
+        else:
+            table.delete(ctx.scope, key)
+    return {}
+
+
+@api(partial="no anomaly detection")
+def describe_target_health(ctx: Context, request: DescribeTargetHealthInputTypeDef) -> Answer:
+    """Health of all targets of a group, or of some."""
+    if request.get("Include"):
+        raise NotThere("Include of DescribeTargetHealth (anomaly detection)")
+    group = group_of(ctx, request["TargetGroupArn"])
+    board = board_of(ctx.cloud)
+    if not (wanted := request.get("Targets")):
+        return {"TargetHealthDescriptions": board.descriptions(ctx.scope, group)}
+    found = []
+    for description in wanted:
+        port = description.get("Port")
+        if port is not None and not 1 <= port <= 65535:
+            raise invalid(f"Target port '{port}' must be between '1-65535' inclusive")
+        found.append(board.description(ctx.scope, group, description["Id"], port or group.port))
+    return {"TargetHealthDescriptions": found}

@@ -1,0 +1,1 @@
+"""What resources are made of: networks, sockets, HTTP, processes."""

@@ -1,0 +1,175 @@
+"""What a request's fields become on the way to a target.
+
+Prepared once per distinct field block of a connection and kept for the next request, because clients that keep a
+connection repeat their fields: on a repeated block the whole work is one memory comparison. Order as AWS's load
+balancers send it: X-Forwarded-*, Host, X-Amzn-Trace-Id (between `prefix` and `rest`), then the client's own fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cloudarium.substrate.http.fields import Headers, without_unlistenable
+from cloudarium.substrate.http.framing import CHUNKED, RequestFraming, connection_options
+from cloudarium.substrate.http.routing import ForwardedForMode, ListenerSettings
+from cloudarium.substrate.http.syntax import (
+    EXPECT,
+    FORWARDED,
+    FRAMING,
+    HOP_BY_HOP,
+    HOST,
+    REPEATED,
+    field_kind,
+)
+from cloudarium.substrate.http.trace import new_trace, trace_field
+
+if TYPE_CHECKING:
+    from cloudarium.substrate.http.exchange import ConnectionInfo, Exchange
+    from cloudarium.substrate.http.routing import Forward
+
+FORWARDED_ADDRESSES_LIMIT: Final = 30
+_HARMLESS_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Prepared:
+    """A request's fields, analysed and rendered for targets."""
+
+    __slots__ = (
+        "client_trace",
+        "expects_continue",
+        "forwarded",
+        "headers",
+        "keeps_alive",
+        "ordinary",
+        "prefix",
+        "rest",
+        "settings",
+        "source",
+        "too_many_addresses",
+        "upgrade",
+    )
+
+    def __init__(self, headers: Headers, connection: ConnectionInfo, settings: ListenerSettings) -> None:
+        self.source = headers
+        """The headers as read, before invalid ones were dropped."""
+        self.settings = settings
+        self.headers = headers = without_unlistenable(headers) if settings.drop_invalid_fields else headers
+        kinds = headers.kinds
+        values = headers.values
+        options = connection_options(headers)
+        closes = b"close" in options
+        self.keeps_alive = (not closes and b"keep-alive" in options, not closes)
+        """By HTTP/1 minor version (RFC 9112 section 9.3)."""
+        self.expects_continue = bool(kinds & EXPECT) and values[b"expect"].lower() == b"100-continue"
+        self.upgrade = values.get(b"upgrade") if b"upgrade" in options else None
+        self.client_trace = None
+        self.too_many_addresses = False
+        if kinds & FORWARDED:
+            self.client_trace = values.get(b"x-amzn-trace-id")
+            addresses = sum(value.count(b",") + 1 for value in headers.get_all(b"x-forwarded-for"))
+            self.too_many_addresses = addresses > FORWARDED_ADDRESSES_LIMIT
+            self.forwarded = render_forwarded(headers, connection, settings)
+        else:
+            self.forwarded = _usual_forwarded(headers, connection, settings)
+        self.ordinary = (
+            not kinds & (FRAMING | EXPECT)
+            and not headers.tier
+            and self.upgrade is None
+            and not self.too_many_addresses
+            and b"host" in values
+            and not (kinds & REPEATED and len(headers.get_all(b"host")) > 1)
+        )
+        """Nothing but the request line is left to look at."""
+        self.prefix = self.prefix_for_host(forwarded_host(headers, settings))
+        if options - _HARMLESS_OPTIONS:
+            self.rest = b"".join([b"%b: %b\r\n" % field for field in end_to_end_request_fields(headers, options)])
+        else:
+            self.rest = b"\r\n".join([*headers.plain, b""])
+
+    def prefix_for_host(self, host: bytes) -> bytes:
+        """The lines before X-Amzn-Trace-Id, with this Host."""
+        return b"%bHost: %b\r\n" % (self.forwarded, host)
+
+
+def _usual_forwarded(headers: Headers, connection: ConnectionInfo, settings: ListenerSettings) -> bytes:
+    """The X-Forwarded-* lines for requests that bring none: the same for the whole connection."""
+    kept = connection.forwarded
+    if kept is None or kept[0] is not settings:
+        kept = connection.forwarded = (settings, render_forwarded(headers, connection, settings))
+    return kept[1]
+
+
+def render_forwarded(headers: Headers, connection: ConnectionInfo, settings: ListenerSettings) -> bytes:
+    """The X-Forwarded-* lines."""
+    address = connection.client_address
+    if settings.forwarded_client_port:
+        address = f"[{address}]:{connection.client_port}" if ":" in address else f"{address}:{connection.client_port}"
+    mode = settings.forwarded_for
+    sent = headers.get_all(b"x-forwarded-for") if headers.kinds & FORWARDED else []
+    if mode is ForwardedForMode.APPEND:
+        addresses = b", ".join([*sent, address.encode()])
+    else:
+        addresses = b", ".join(sent) if mode is ForwardedForMode.PRESERVE else b""
+    line = b"X-Forwarded-For: %b\r\n" % addresses if addresses else b""
+    scheme = settings.scheme.encode()
+    return b"%bX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %d\r\n" % (line, scheme, settings.port)
+
+
+def forwarded_host(headers: Headers, settings: ListenerSettings) -> bytes:
+    """The Host for the target: the client's, on other than default ports with the port, unless it is preserved."""
+    host = headers.get(b"host") or settings.dns_name.encode()
+    if settings.preserve_host or settings.port == _DEFAULT_PORTS.get(settings.scheme):
+        return host
+    has_port = b":" in host.rpartition(b"]")[2]
+    return host if has_port or not host else b"%b:%d" % (host, settings.port)
+
+
+def end_to_end_request_fields(headers: Headers, options: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    """The client's fields that are neither the connection's nor written by the engine; framing fields included."""
+    written = HOST | EXPECT | FORWARDED
+    kept = []
+    for name, value in headers.items:
+        lower, kind = field_kind(name)
+        if kind & (HOP_BY_HOP | written) or lower in options:
+            continue
+        kept.append((name, value))
+    return kept
+
+
+def render_framing(framing: RequestFraming, prepared: Prepared) -> tuple[bytes, bytes]:
+    """(`rest` without doubtful framing fields, the framing line to add); Transfer-Encoding is never in `rest`."""
+    rest = prepared.rest
+    if framing.rewrite:
+        fields = end_to_end_request_fields(prepared.headers, frozenset())
+        kept = [field for field in fields if not field_kind(field[0])[1] & FRAMING]
+        rest = b"".join([b"%b: %b\r\n" % field for field in kept])
+    if framing.length == CHUNKED:
+        return rest, b"Transfer-Encoding: chunked\r\n"
+    return rest, b"Content-Length: %d\r\n" % framing.length if framing.rewrite else b""
+
+
+def render_request_head(
+    exchange: Exchange, prepared: Prepared, decision: Forward, framing: RequestFraming | None
+) -> bytes:
+    """The head for an HTTP/1.1 target; sets the exchange's trace id. `framing` is None for requests without body."""
+    if prepared.client_trace is None:
+        exchange.trace_id = trace = b"Root=" + new_trace(exchange.received_at)
+    else:
+        exchange.trace_id = trace = trace_field(prepared.client_trace, exchange.received_at)
+    rest, extra = prepared.rest, decision.request_fields
+    if framing is not None:
+        rest, framing_line = render_framing(framing, prepared)
+        extra += framing_line
+        if framing.isolate:
+            extra += b"Connection: close\r\n"
+        elif prepared.upgrade is not None:
+            extra += b"Connection: upgrade\r\nUpgrade: %b\r\n" % prepared.upgrade
+    return b"%b %b HTTP/1.1\r\n%bX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
+        exchange.method,
+        exchange.target,
+        prepared.prefix if decision.host is None else prepared.prefix_for_host(decision.host),
+        trace,
+        rest,
+        extra,
+    )

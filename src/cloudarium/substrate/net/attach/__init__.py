@@ -1,0 +1,1 @@
+"""Processes of the host that stand behind network interfaces."""

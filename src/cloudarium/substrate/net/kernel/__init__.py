@@ -1,0 +1,1 @@
+"""The Linux side: namespaces, netlink, nftables. Nothing here knows what a VPC is."""

@@ -1,0 +1,1 @@
+"""A process tree with a small cloud inside, for tests of what keeps it alive."""
