@@ -55,6 +55,7 @@ class Account:
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        self._mine = ["--account", number, "--region", region]
         self._clients: dict[str, Any] = {}
         self._attached: dict[str, str] = {}
 
@@ -82,7 +83,7 @@ class Account:
         """``cloudarium attach``: join a host program to a subnet; returns its private address there."""
         to = program if isinstance(program, int) else program.port
         options = ["--subnet", subnet, "--to", f"127.0.0.1:{to}", "--port", str(port)]
-        options += ["--account", self.number, "--region", self.region]
+        options += self._mine
         for group in groups:
             options += ["--security-group", group]
         found = self.cloud.attach(*options)
@@ -92,7 +93,7 @@ class Account:
 
     def detach(self, address: str) -> None:
         """``cloudarium detach``, by the network interface: addresses repeat between networks."""
-        self.cloud.run("detach", self._attached.pop(address))
+        self.cloud.run("detach", self._attached.pop(address), *self._mine)
 
     # -- data planes -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from cloudarium.kernel.identity import Principal
 from cloudarium.kernel.store import Store
 
 JOURNAL = "cloudtrail"
-KEEP = 200_000
+KEEP = 100_000
 _TRIM_EVERY = 500
 _READ_PREFIXES = ("Describe", "Get", "List", "Lookup", "Head", "Search", "BatchGet", "Query", "Scan", "Select")
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"

@@ -14,8 +14,8 @@ import msgspec
 from cloudarium.gateway import sigv4
 from cloudarium.gateway.wire import hosts, models
 from cloudarium.gateway.wire.index import index
-from cloudarium.gateway.wire.message import FORM_TYPE, WireRequest, form_of
-from cloudarium.gateway.wire.operation import codec, router
+from cloudarium.gateway.wire.message import FORM_TYPE, WireRequest, WireResponse, form_of
+from cloudarium.gateway.wire.operation import codec, router, serialize_unknown_error
 from cloudarium.gateway.wire.rest_reader import query_of
 from cloudarium.gateway.wire.router import Match
 from cloudarium.kernel.errors import AwsError
@@ -47,17 +47,35 @@ def detect(request: WireRequest) -> Detected:
     return found
 
 
+def refusal(request: WireRequest, error: AwsError, request_id: str) -> WireResponse:
+    """The answer to a request that ``detect`` refused, in the protocol its sender most likely understands."""
+    protocol, service = _likely(request)
+    return serialize_unknown_error(protocol, error, request_id, s3=service in (None, "s3", "s3control"))
+
+
 def protocol_hint(request: WireRequest) -> str:
     """The protocol in which to answer a request that ``detect`` refused."""
+    return _likely(request)[0]
+
+
+def _likely(request: WireRequest) -> tuple[str, str | None]:
+    """The protocol a request seems to be in, and its service as far as that can be told."""
+    try:
+        service = next(iter(_candidates(request, sigv4.parse_authorization(request))), None)
+    except AwsError:
+        service = None
+    spoken = index().rows[service].protocols if service is not None else ()
     headers = request.headers
     if "smithy-protocol" in headers:
-        return "smithy-rpc-v2-cbor"
+        return "smithy-rpc-v2-cbor", service
     content_type = headers.get("content-type", "")
     if "x-amz-target" in headers or content_type.startswith("application/x-amz-json"):
-        return "json"
+        return "json", service
     if content_type.startswith(FORM_TYPE) or "Action=" in request.query:
-        return "query"
-    return "rest-json" if content_type.startswith("application/json") else "rest-xml"
+        return ("ec2" if "ec2" in spoken else "query"), service
+    if spoken:
+        return spoken[0], service
+    return ("rest-json" if content_type.startswith("application/json") else "rest-xml"), None
 
 
 def _by_rpc_path(request: WireRequest) -> Detected | None:

@@ -31,8 +31,11 @@ log = logging.getLogger(__name__)
 _GROUP = 2000
 """Rows per INSERT: SQLite takes 32,766 variables in a statement."""
 
-_CHECKPOINT_PAGES = 4000
-"""WAL pages (4 KiB each) after which a checkpoint is started in the background."""
+_CHECKPOINT_BYTES = 16 * 1024 * 1024
+"""Bytes committed after which a checkpoint is started in the background."""
+
+_LAZY = 0.05
+"""Host seconds that a journal line nobody waits for may stay in memory, so that many lines share a commit."""
 
 
 class Scope(NamedTuple):
@@ -214,7 +217,9 @@ class Store:
         self._pending_journal: list[tuple[str, str, str, float, str, bytes]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._flush_due = False
+        self._lazy_flush: asyncio.TimerHandle | None = None
         self._checkpointing = False
+        self._committed_bytes = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._database = self._open(path)
         self._load()
@@ -284,9 +289,13 @@ class Store:
     # -- journals --------------------------------------------------------------------------------------------------
 
     def append(self, journal: str, scope: Scope, time: float, key: str, data: bytes) -> None:
-        """Append a line to a journal; it becomes durable with the next group commit."""
+        """Append a line to a journal; it becomes durable with the next group commit, which is not hurried for it."""
         self._pending_journal.append((journal, scope.account, scope.region, time, key, data))
-        self._schedule_flush()
+        if self._lazy_flush is None and not self._flush_due:
+            try:
+                self._lazy_flush = asyncio.get_running_loop().call_later(_LAZY, self._flush_soon)
+            except RuntimeError:
+                self._flush_soon()
 
     def read(
         self,
@@ -334,7 +343,7 @@ class Store:
             "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, name TEXT, account TEXT, region TEXT,"
             " time REAL, key TEXT, data BLOB)"
         )
-        database.execute("CREATE INDEX IF NOT EXISTS journal_by_key ON journal (name, account, region, key)")
+        database.execute("CREATE INDEX IF NOT EXISTS journal_by_key ON journal (key)")
         return database
 
     def _load(self) -> None:
@@ -359,6 +368,9 @@ class Store:
     def flush(self) -> None:
         """Commit everything pending, now. Raises ``sqlite3.Error`` when the disk refuses."""
         self._flush_due = False
+        if self._lazy_flush is not None:
+            self._lazy_flush.cancel()
+            self._lazy_flush = None
         rows, lines = self._pending_rows, self._pending_journal
         waiters, self._waiters = self._waiters, []
         if rows or lines:
@@ -402,21 +414,20 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
             raise
-        self._maybe_checkpoint()
+        self._maybe_checkpoint(sum(len(put[5]) for put in puts) + sum(len(line[5]) for line in lines))
 
-    def _maybe_checkpoint(self) -> None:
-        if self.path is None or self._checkpointing:
-            return
-        with contextlib.suppress(OSError):
-            wal = Path(f"{self.path}-wal")
-            if wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
-                self._checkpointing = True
-                threading.Thread(target=self._checkpoint, args=(self.path,), daemon=True).start()
+    def _maybe_checkpoint(self, written: int) -> None:
+        self._committed_bytes += written
+        if self.path is not None and not self._checkpointing and self._committed_bytes > _CHECKPOINT_BYTES:
+            self._checkpointing = True
+            self._committed_bytes = 0
+            threading.Thread(target=self._checkpoint, args=(self.path,), daemon=True).start()
 
     def _checkpoint(self, path: Path) -> None:
+        # Passive: never makes a commit wait. Once all of the log is copied the next commit starts it from the front.
         try:
             with contextlib.closing(sqlite3.connect(str(path))) as database:
-                database.execute("PRAGMA wal_checkpoint(RESTART)")
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
             log.warning("checkpoint failed, will try again: %s", error)
         finally:

@@ -51,6 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Recorder]:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
     with Recorder() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -100,6 +102,22 @@ def test_attach_and_detach(cloud: Recorder, capsys: pytest.CaptureFixture[str]) 
         ("POST", "/_cloudarium/attach", body),
         ("POST", "/_cloudarium/attach", body | {"security_groups": [], "port": 8080} | where),
         ("POST", "/_cloudarium/detach", {"id": "eni-1"}),
+    ]
+
+
+def test_attach_looks_where_the_aws_cli_of_this_shell_would(
+    cloud: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert main(["detach", "eni-1"]) == 0
+    assert main(["detach", "eni-1", "--account", "210987654321", "--region", "us-west-2"]) == 0
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    assert main(["detach", "eni-1"]) == 0
+    assert [body for _, _, body in cloud.asked] == [
+        {"id": "eni-1", "account": "123456789012", "region": "eu-west-1"},
+        {"id": "eni-1", "account": "210987654321", "region": "us-west-2"},
+        {"id": "eni-1", "region": "eu-west-1"},
     ]
 
 

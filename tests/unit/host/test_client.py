@@ -74,9 +74,9 @@ async def test_an_answer_nobody_waits_for_is_closed(host: HostClient) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # Answers come in order, so all of the above have come before this one.
-        await host.ready()
         (await host.dial("127.0.0.1", port, 5.0)).close()
+        # Answers come in order, so all of the above have come before this one, and the agent closed its copies.
+        await host.ready()
         assert len(os.listdir("/proc/self/fd")) == before
 
 

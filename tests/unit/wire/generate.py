@@ -104,7 +104,7 @@ class Generator:
 
     def _string(self, shape: Any, _: int) -> str:
         if shape.enum:
-            return self.source.choice(shape.enum)
+            return str(self.source.choice(shape.enum))
         return "".join(self.source.choices(ALPHABET, k=self.source.randint(1, 12)))
 
     _character = _string

@@ -7,12 +7,18 @@ from typing import Any
 
 import botocore.parsers
 import botocore.serialize
-
-from cloudarium.gateway import detect, wire
 from tests.unit.wire import generate
 
+from cloudarium.gateway import detect, wire
+
 # They share method and path with an operation that is meant more often; too little on the wire tells them apart.
-SUPERSEDED = {"GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification", "ListDirectoryBuckets"}
+SUPERSEDED = {
+    "GetBucketLifecycle",
+    "PutBucketLifecycle",
+    "GetBucketNotification",
+    "PutBucketNotification",
+    "ListDirectoryBuckets",
+}
 
 
 # Signed as another service than the rest of its own, which the endpoint rules say and the model does not.
@@ -25,7 +31,9 @@ def operations(service: str) -> list[str]:
     names = []
     for name in model.operation_names:
         operation = model.operation_model(name)
-        if not (operation.has_event_stream_input or operation.has_event_stream_output or name in SUPERSEDED | ELSEWHERE):
+        if not (
+            operation.has_event_stream_input or operation.has_event_stream_output or name in SUPERSEDED | ELSEWHERE
+        ):
             names.append(name)
     return names
 
@@ -56,7 +64,7 @@ def check_input(service: str, protocol: str, name: str, source: random.Random) -
 def check_output(service: str, protocol: str, name: str, source: random.Random) -> None:
     """What we serialize is what botocore's parser reads."""
     model = generate.service_model(service).operation_model(name)
-    shape = model.output_shape
+    shape: Any = model.output_shape
     output = generate.Generator(source).value(shape) if shape else {}
     response = wire.operation(service, protocol, name).serialize(output, "request-1")
     if protocol == "query" and shape is not None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from cloudarium.gateway.detect import detect, protocol_hint
-from cloudarium.gateway.wire import WireRequest
-from cloudarium.kernel.errors import AwsError
+import pytest
 from tests.unit.wire.generate import authorization
 
-FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+from cloudarium.gateway.detect import detect, protocol_hint, refusal
+from cloudarium.gateway.wire import WireRequest
+from cloudarium.kernel.errors import AwsError
+
+FORM: dict[str, Any] = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
 def request(
-    method: str = "GET", path: str = "/", query: str = "", body: bytes = b"", signed: str = "", **headers: str
+    method: str = "GET", path: str = "/", query: str = "", body: bytes = b"", signed: str = "", **headers: Any
 ) -> WireRequest:
     found = {"host": "localhost:4566"} | {name.replace("_", "-"): value for name, value in headers.items()}
     if signed:
@@ -127,7 +129,7 @@ def test_object_lambda_puts_its_route_before_the_host() -> None:
     ],
 )
 def test_s3_operations_by_query_and_headers(
-    method: str, path: str, query: str, headers: dict[str, str], operation: str
+    method: str, path: str, query: str, headers: dict[str, Any], operation: str
 ) -> None:
     assert meaning(request(method, path, query, signed="s3", **headers)) == ("s3", "rest-xml", operation)
 
@@ -207,3 +209,24 @@ def test_protocol_hint() -> None:
     assert protocol_hint(request(query="Action=X")) == "query"
     assert protocol_hint(request(content_type="application/json")) == "rest-json"
     assert protocol_hint(request()) == "rest-xml"
+    assert protocol_hint(request(signed="ec2", **FORM)) == "ec2"
+    assert protocol_hint(request(signed="lambda")) == "rest-json"
+
+
+@pytest.mark.parametrize(
+    ("signed", "headers", "start"),
+    [
+        ("ec2", FORM, b"<Response><Errors><Error><Code>InvalidAction</Code>"),
+        ("sts", FORM, b"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>"),
+        ("s3", {}, b"<Error><Code>InvalidAction</Code>"),
+        ("route53", {}, b"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>"),
+        ("", {}, b"<Error><Code>InvalidAction</Code>"),
+        ("dynamodb", {"x_amz_target": "DynamoDB_20120810.X"}, b'{"__type":"InvalidAction"'),
+        ("lambda", {}, b'{"__type":"InvalidAction"'),
+    ],
+)
+def test_refusals_are_worded_for_the_sender(signed: str, headers: dict[str, Any], start: bytes) -> None:
+    response = refusal(request("POST", signed=signed, **headers), AwsError("InvalidAction", "no"), "request-1")
+    assert response.status == 400
+    assert response.body.removeprefix(b'<?xml version="1.0" encoding="UTF-8"?>\n').startswith(start)
+    assert "request-1" in dict(response.headers).values()

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import botocore.parsers
 import pytest
+from tests.unit.wire import generate
+from tests.unit.wire.test_roundtrip import SAMPLE
 
 from cloudarium.gateway import wire
 from cloudarium.gateway.wire import serialize_service_error, serialize_unknown_error
 from cloudarium.kernel.errors import AwsError
-from tests.unit.wire import generate
-from tests.unit.wire.test_roundtrip import SAMPLE
 
 
-def parse(protocol: str, response: wire.WireResponse, shape: object = None) -> dict[str, object]:
+def parse(protocol: str, response: wire.WireResponse, shape: Any = None) -> dict[str, Any]:
     raw = generate.response_dict(response)
-    parsed: dict[str, object] = botocore.parsers.create_parser(protocol).parse(raw, shape)
+    parsed: dict[str, Any] = botocore.parsers.create_parser(protocol).parse(raw, shape)
     return parsed
 
 
@@ -24,19 +25,20 @@ def parse(protocol: str, response: wire.WireResponse, shape: object = None) -> d
 def test_every_modeled_error_reaches_botocore(service: str, protocol: str) -> None:
     model = generate.service_model(service)
     assert model.error_shapes or service == "ec2"
-    for shape in model.error_shapes:
+    shapes: list[Any] = model.error_shapes
+    for shape in shapes:
         generator = generate.Generator(random.Random(shape.name))
         members = {}
         for name, member in shape.members.items():
             if name.lower() not in ("message", "code", "type", "errorcode", "errortype"):
                 members[name] = generator._member(member, 1)
-        error = AwsError(shape.name, "it <broke> & \"so\" on é", 400, members=members)
+        error = AwsError(shape.name, 'it <broke> & "so" on é', 400, members=members)
         response = serialize_service_error(service, protocol, error, "request-1")
         declared = shape.metadata.get("error", {}).get("httpStatusCode")
         assert response.status == (declared or (500 if wire.load(service).shapes[shape.name].fault else 400))
         found = parse(protocol, response)
-        assert found["Error"]["Message"] == error.message  # type: ignore[index]
-        code = found["Error"]["Code"]  # type: ignore[index]
+        assert found["Error"]["Message"] == error.message
+        code = found["Error"]["Code"]
         compatible = protocol in ("json", "smithy-rpc-v2-cbor") and model.is_query_compatible
         assert code == (shape.error_code if protocol in ("query", "rest-xml") or compatible else shape.name)
         modeled = parse(protocol, response, shape)
@@ -50,8 +52,8 @@ def test_errors_before_the_service_is_known(protocol: str) -> None:
     response = serialize_unknown_error(protocol, error, "request-1")
     assert response.status == 403
     found = parse(protocol, response)
-    assert found["Error"]["Code"] == error.code  # type: ignore[index]
-    assert found["Error"]["Message"] == error.message  # type: ignore[index]
+    assert found["Error"]["Code"] == error.code
+    assert found["Error"]["Message"] == error.message
 
 
 def test_a_wire_code_finds_its_shape() -> None:

@@ -8,13 +8,13 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.wire import oracle
 
 from cloudarium.gateway import wire
 from cloudarium.gateway.detect import detect, protocol_hint
 from cloudarium.gateway.sigv4 import parse_authorization
 from cloudarium.gateway.wire import WireRequest, cbor, hosts
 from cloudarium.kernel.errors import AwsError
-from tests.unit.wire import oracle
 
 INTERESTING = {
     "host": ["s3.localhost", "bucket.s3.localhost:1", ":", "..", "[::1]:80", "ec2.us-east-1.amazonaws.com"],
@@ -145,7 +145,7 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><LifecycleConfi
     ("target", "body"),
     [
         (OPERATIONS[2], b'{"Item":' + b'{"a":{"L":[' * DEEP),
-        (OPERATIONS[2], b'{"TableName":"t","Item":{"a":' + b'{"L":[' * 300 + b'{"S":"x"}' + b"]}" * 300 + b"}}"),
+        (OPERATIONS[2], b'{"TableName":"t","Item":{"a":' + b'{"L":[' * 5000 + b'{"S":"x"}' + b"]}" * 5000 + b"}}"),
         (OPERATIONS[5], b"\x81" * DEEP),
         (OPERATIONS[5], b"\x9f" * DEEP),
         (OPERATIONS[5], b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"),

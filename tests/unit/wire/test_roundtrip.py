@@ -11,9 +11,9 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.wire import oracle
 
 from cloudarium.gateway import wire
-from tests.unit.wire import oracle
 
 EXAMPLES = int(os.environ.get("CLOUDARIUM_WIRE_EXAMPLES", "1"))
 SAMPLE = [

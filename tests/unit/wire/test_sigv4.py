@@ -19,7 +19,6 @@ from cloudarium.gateway.wire import WireRequest
 from cloudarium.kernel.errors import AwsError
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-NOW = dt.datetime.now(dt.UTC)
 
 
 def signed(
@@ -31,15 +30,18 @@ def signed(
     signer(Credentials("AKIDEXAMPLE", SECRET, more.pop("token", None)), service, "us-east-1", **more).add_auth(request)
     prepared = request.prepare()
     parts = urlsplit(prepared.url)
-    found = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in prepared.headers.items()}
+    items: list[tuple[str, Any]] = list(prepared.headers.items())
+    found = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in items}
     return WireRequest(method, parts.path or "/", parts.query, found, body)
 
 
 def check(request: WireRequest, secret: str = SECRET, later: float = 0) -> sigv4.Credential:
-    """Verify as a gateway that enforces would."""
+    """Verify as a gateway that enforces would, so many seconds after the signing."""
+    date = request.headers.get("x-amz-date") or sigv4.query_parameters(request.query).get("X-Amz-Date", "")
+    signed_at = dt.datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
     credential = sigv4.parse_authorization(request)
     assert credential is not None
-    sigv4.verify(request, credential, secret, NOW + dt.timedelta(seconds=later))
+    sigv4.verify(request, credential, secret, signed_at + dt.timedelta(seconds=later))
     return credential
 
 
@@ -120,7 +122,10 @@ SCOPE = "AKID/20250101/us-east-1/sts/aws4_request"
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ("AWS4-HMAC-SHA256 garbage", "'garbage' not a valid key=value pair (missing equal-sign) in Authorization header"),
+        (
+            "AWS4-HMAC-SHA256 garbage",
+            "'garbage' not a valid key=value pair (missing equal-sign) in Authorization header",
+        ),
         ("AWS4-HMAC-SHA256 Credential=x", "requires 'Signature' parameter. Authorization header requires 'SignedHe"),
         ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=x", "exactly 5 slash-delimited elements"),
         (f"AWS4-HMAC-SHA256 Credential={SCOPE[:-1]}, SignedHeaders=h, Signature=x", "a valid terminator: 'aws4_requ"),

@@ -50,10 +50,10 @@ def test_several_problems_and_nested_paths() -> None:
 
 def test_range_pattern_and_enum() -> None:
     arn = "arn:aws:iam::000000000000:role/role"
-    _, message = refusal(
-        "sts", "query", "AssumeRole", RoleArn=arn, RoleSessionName="no spaces", DurationSeconds="10"
+    _, message = refusal("sts", "query", "AssumeRole", RoleArn=arn, RoleSessionName="no spaces", DurationSeconds="10")
+    assert (
+        "Value 'no spaces' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular " in message
     )
-    assert "Value 'no spaces' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular " in message
     assert "Value '10' at 'durationSeconds' failed to satisfy constraint: Member must have value greater " in message
     code, message = refusal("elbv2", "query", "CreateTargetGroup", Name="t", Protocol="GOPHER")
     assert code == "ValidationError"

@@ -15,11 +15,32 @@ from cloudarium.gateway.wire.models import Shape
 MAX_DEPTH = 48
 Tree = dict[str, Any]
 
-# What a query-protocol request carries besides the operation's own parameters.
+# What a request carries besides the operation's own parameters; version 2 signatures use names that may be members.
 ENVELOPE = frozenset(
-    ("Action", "Version", "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "Expires")
-    + ("SecurityToken", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders")
-    + ("X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Content-SHA256")
+    (
+        "Action",
+        "Version",
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-SignedHeaders",
+        "X-Amz-Signature",
+        "X-Amz-Security-Token",
+        "X-Amz-Content-Sha256",
+        "X-Amz-Content-SHA256",
+    )
+)
+VERSION_2 = ENVELOPE | frozenset(
+    (
+        "AWSAccessKeyId",
+        "Signature",
+        "SignatureMethod",
+        "SignatureVersion",
+        "Timestamp",
+        "Expires",
+        "SecurityToken",
+    )
 )
 
 
@@ -35,8 +56,9 @@ class UnknownMember(Exception):
 def tree_of(form: dict[str, str]) -> Tree:
     """Nest dotted names; a name that is both a value and a parent keeps its value under an empty name."""
     root: Tree = {}
+    envelope = VERSION_2 if "AWSAccessKeyId" in form else ENVELOPE
     for name, value in form.items():
-        if name in ENVELOPE:
+        if name in envelope:
             continue
         if "." not in name:
             node, leaf = root, name

@@ -17,7 +17,16 @@ MAX_SEGMENTS = 512
 class Route:
     """One operation's template."""
 
-    __slots__ = ("constants", "deprecated", "known_query", "labels", "literals", "name", "required_headers", "required_query")
+    __slots__ = (
+        "constants",
+        "deprecated",
+        "known_query",
+        "labels",
+        "literals",
+        "name",
+        "required_headers",
+        "required_query",
+    )
 
     def __init__(self, model: ServiceModel, operation: OperationModel, query: str) -> None:
         self.name = operation.name

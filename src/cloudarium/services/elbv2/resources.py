@@ -104,6 +104,18 @@ class Rule(Record, frozen=True, kw_only=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class HostPort(Record, frozen=True, kw_only=True):
+    """A loopback port of the host that leads to a listener; kept so that a restarted cloud opens the same one."""
+
+    TABLE = "elbv2.host_ports"
+    KEY = "key"
+
+    key: str
+    load_balancer_arn: str
+    port: int
+    host_port: int
+
+
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     """How a target group's targets are probed. Seconds; ``port`` is ``traffic-port`` or a number."""
 

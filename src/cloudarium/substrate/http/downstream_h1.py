@@ -13,10 +13,12 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from cloudarium.substrate.http.answers import balancer_headers, error_page, render_h1
 from cloudarium.substrate.http.chunked import ChunkedBody, encode_chunk, encode_last_chunk
+from cloudarium.substrate.http.direct import writer
 from cloudarium.substrate.http.exchange import ConnectionInfo, Exchange
 from cloudarium.substrate.http.faults import STATUS_OF_FAULT, Fault, ProtocolError
 from cloudarium.substrate.http.forwarding import Prepared, render_request_head
@@ -65,6 +67,7 @@ class DownstreamH1(asyncio.Protocol):
         "_tunnel_ends",
         "_upstream",
         "_wheel",
+        "_write",
         "_write_paused",
         "deadline",
         "engine",
@@ -87,6 +90,7 @@ class DownstreamH1(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._decision: Forward = cast(Forward, None)
         self._upstream: UpstreamH1 | None = None
+        self._write: Callable[[bytes], None] = cast(Callable[[bytes], None], None)
         self._request = b""
         self._body: int | ChunkedBody | None = None
         self._keep_alive = True
@@ -108,6 +112,7 @@ class DownstreamH1(asyncio.Protocol):
         """asyncio's."""
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._write = writer(transport)
         peer = transport.get_extra_info("peername") or ("127.0.0.1", 0)
         own = transport.get_extra_info("sockname") or ("127.0.0.1", 0)
         if not isinstance(peer, tuple):  # a Unix socket
@@ -340,7 +345,7 @@ class DownstreamH1(asyncio.Protocol):
         if head.verbatim and self._keep_alive and decision.plain and self.takes_chunks and self._body is None:
             out = data if end == len(data) else data[:end]
             exchange.sent_bytes = end
-            self._transport.write(out)
+            self._write(out)
         else:
             self._respond_rewritten(exchange, head, data[start:end])
         self._responding = True

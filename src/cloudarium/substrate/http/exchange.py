@@ -46,33 +46,36 @@ class Exchange:
 
     Routers read the upper half when they decide; when the exchange is over, `Router.finished` gets the whole.
     Times are seconds since the epoch on the injected clock, NEVER when the moment did not come.
+
+    Defaults live on the class: setting two dozen slots on every request was measurable.
     """
 
-    __slots__ = (
-        "answered_at",
-        "classification_reason",
-        "connection",
-        "elb_status",
-        "fault",
-        "finished_at",
-        "headers",
-        "listener",
-        "method",
-        "note",
-        "received_at",
-        "received_bytes",
-        "retried",
-        "router",
-        "sent_at",
-        "sent_bytes",
-        "target",
-        "target_status",
-        "tier",
-        "trace_id",
-        "upgraded",
-        "upstream",
-        "version",
-    )
+    trace_id: bytes = b""
+    """The X-Amzn-Trace-Id sent to the target or, for answers of the load balancer's own, what it would be."""
+    upstream: Upstream | None = None
+    """The target that was chosen."""
+    sent_at: float = NEVER
+    """When the request was written to the target."""
+    answered_at: float = NEVER
+    """When the response head of the target was complete."""
+    finished_at: float = NEVER
+    elb_status: int = 0
+    """The status sent (or that would have been sent) to the client; 0 when there is none, as for Reset."""
+    target_status: int = 0
+    """The target's status; 0 when it did not answer."""
+    received_bytes: int = 0
+    """From the client: head and body."""
+    sent_bytes: int = 0
+    """To the client: head and body."""
+    tier: Tier = Tier.COMPLIANT
+    classification_reason: str = "Compliant"
+    fault: Fault | None = None
+    retried: bool = False
+    """Whether a stale pooled connection made it be sent a second time."""
+    upgraded: bool = False
+    """Whether it became a tunnel (WebSocket)."""
+    note: Any = None
+    """The router's own; the engine never touches it."""
 
     def __init__(
         self,
@@ -97,32 +100,6 @@ class Exchange:
         self.headers = headers
         self.received_at = received_at
         """When the request's head was complete."""
-        self.trace_id = b""
-        """The X-Amzn-Trace-Id sent to the target or, for answers of the load balancer's own, what it would be."""
-        self.upstream: Upstream | None = None
-        """The target that was chosen."""
-        self.sent_at = NEVER
-        """When the request was written to the target."""
-        self.answered_at = NEVER
-        """When the response head of the target was complete."""
-        self.finished_at = NEVER
-        self.elb_status = 0
-        """The status sent (or that would have been sent) to the client; 0 when there is none, as for Reset."""
-        self.target_status = 0
-        """The target's status; 0 when it did not answer."""
-        self.received_bytes = 0
-        """From the client: head and body."""
-        self.sent_bytes = 0
-        """To the client: head and body."""
-        self.tier = Tier.COMPLIANT
-        self.classification_reason = "Compliant"
-        self.fault: Fault | None = None
-        self.retried = False
-        """Whether a stale pooled connection made it be sent a second time."""
-        self.upgraded = False
-        """Whether it became a tunnel (WebSocket)."""
-        self.note: Any = None
-        """The router's own; the engine never touches it."""
 
     @property
     def path(self) -> bytes:

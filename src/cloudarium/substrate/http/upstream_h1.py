@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from cloudarium.substrate.http.chunked import ChunkedBody, encode_chunk, encode_last_chunk
@@ -10,6 +11,7 @@ from cloudarium.substrate.http.faults import Fault, ProtocolError
 from cloudarium.substrate.http.framing import CHUNKED, NO_BODY, UNTIL_CLOSE
 from cloudarium.substrate.http.heads import ResponseHead, parse_response_head
 from cloudarium.substrate.http.syntax import RESPONSE_HEAD_LIMIT
+from cloudarium.substrate.http.direct import writer
 from cloudarium.substrate.http.wheel import NO_DEADLINE, Wheel
 
 if TYPE_CHECKING:
@@ -29,12 +31,14 @@ class UpstreamH1(asyncio.Protocol):
         "_body",
         "_close_after",
         "_encode_request",
+        "_held",
         "_partial",
         "_raw_body",
         "_state",
         "_transport",
         "_upstream",
         "_wheel",
+        "_write",
         "deadline",
         "downstream",
         "request_done",
@@ -46,11 +50,13 @@ class UpstreamH1(asyncio.Protocol):
         self._wheel = wheel
         self._state = _IDLE
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._write: Callable[[bytes], None] = cast(Callable[[bytes], None], None)
         self._partial = b""
         self._body: int | ChunkedBody = 0
         self._raw_body = True
         self._close_after = False
         self._encode_request = False
+        self._held = False
         self.request_done = True
         self.reused = False
         self.deadline = NO_DEADLINE
@@ -65,7 +71,7 @@ class UpstreamH1(asyncio.Protocol):
         self.request_done = request_done
         self._close_after = close_after
         self.deadline = NO_DEADLINE
-        self._transport.write(data)
+        self._write(data)
 
     def send(self, data: bytes) -> None:
         """More of the request's body, framed as its head said (or as payload after `encode_request`)."""
@@ -89,12 +95,14 @@ class UpstreamH1(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading from the target."""
-        if self._state != _CLOSED and self._transport.is_reading():
+        if self._state != _CLOSED and not self._held:
+            self._held = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read from the target again."""
-        if self._state != _CLOSED and not self._transport.is_reading():
+        if self._held and self._state != _CLOSED:
+            self._held = False
             self._transport.resume_reading()
 
     def write_eof(self) -> None:
@@ -122,6 +130,7 @@ class UpstreamH1(asyncio.Protocol):
         """asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        self._write = writer(self._transport)
         self._wheel.watched.add(self)
         self._upstream.connections_opened += 1
         self._upstream.open_connections += 1
@@ -276,8 +285,8 @@ class UpstreamH1(asyncio.Protocol):
             self.reused = True
             self.deadline = self._wheel.time + upstream.idle_timeout
             upstream.idle.append(self)
-            if not self._transport.is_reading():
-                self._transport.resume_reading()
+            if self._held:
+                self.resume_reading()
         else:
             self.close()
 

@@ -12,6 +12,7 @@ from typing import Any
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.controllers.plane import Key, Plane
 from cloudarium.services.elbv2.resources import LoadBalancer, Node, Zone, node_key
@@ -49,32 +50,29 @@ class Balancers:
             return None
         by_subnet = {node.subnet_id: node for node in nodes}
         for zone in balancer.zones:
-            node = by_subnet.get(zone.subnet_id)
-            if node is None:
+            placed = by_subnet.get(zone.subnet_id)
+            if placed is None:
                 await self._place_node(ctx, balancer, zone)
-            elif node.security_groups != balancer.security_groups:
-                await self._move_to_groups(ctx, node, balancer.security_groups)
+            elif set(placed.security_groups) != set(balancer.security_groups):
+                await self._move_to_groups(ctx, placed, balancer.security_groups)
         current = self._balancers.get(scope, arn)
         if current is not balancer:
             # It changed while EC2 was asked; the change has woken this key again.
             return None
         await self._plane.serve(scope, balancer)
+        if balancer.state != "active":
+            if not await self._plane.wait_until_served(arn):
+                raise RuntimeError("the node worker does not take over the load balancer")
+            self._activate(scope, arn)
         enabled = {zone.subnet_id for zone in balancer.zones}
         for node in nodes:
             if node.subnet_id not in enabled:
                 await self._remove_node(ctx, node)
         return None
 
-    def applied(self, arn: str, revision: int) -> None:
-        """The worker works by a snapshot: with nodes in every zone the load balancer is active."""
-        scope = self._plane.scopes.get(arn)
-        if scope is None or not self._plane.is_current(arn, revision):
-            return
+    def _activate(self, scope: Scope, arn: str) -> None:
         balancer = self._balancers.get(scope, arn)
-        if balancer is None or balancer.state == "active":
-            return
-        placed = {node.subnet_id for node in self._nodes.find(scope, "load_balancer_arn", arn)}
-        if placed >= {zone.subnet_id for zone in balancer.zones}:
+        if balancer is not None:
             self._balancers.put(scope, balancer.replace(state="active", state_reason=""))
 
     # -- nodes -----------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2.controllers.names import Handle, Names, names_of
 from cloudarium.services.elbv2.controllers.plane import Plane
 from cloudarium.services.elbv2.node import wire
-from cloudarium.services.elbv2.resources import Listener, LoadBalancer, Node
+from cloudarium.services.elbv2.resources import HostPort, Listener, LoadBalancer, Node
 from cloudarium.substrate.net.errors import UnknownInterface
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ class Clients:
         self._loop = asyncio.get_running_loop()
         self._listeners = cloud.store.table(Listener)
         self._balancers = cloud.store.table(LoadBalancer)
+        self._ports = cloud.store.table(HostPort)
         self._open: dict[tuple[Handle, int], socket.socket] = {}
         self._opening: dict[tuple[Handle, int], asyncio.Task[socket.socket]] = {}
-        self._held: deque[int] = deque()
+        self._held: deque[socket.socket] = deque()
         self._listeners.watch(self._listener_changed)
 
     # -- DataPlane -------------------------------------------------------------------------------------------------
@@ -107,11 +109,35 @@ class Clients:
     # -- loopback addresses ----------------------------------------------------------------------------------------
 
     async def _open_host_port(self, key: tuple[Handle, int]) -> socket.socket:
-        listening: socket.socket = await self._cloud.host.listen("127.0.0.1", 0)
+        (scope, arn), port = key
+        kept = self._ports.get(scope, f"{arn}|{port}")
+        listening = await self._listen_on_host(kept.host_port if kept is not None else 0)
         listening.setblocking(False)
+        host_port = listening.getsockname()[1]
+        self._ports.put(scope, HostPort(key=f"{arn}|{port}", load_balancer_arn=arn, port=port, host_port=host_port))
         self._open[key] = listening
         self._loop.add_reader(listening.fileno(), self._accept, key, listening)
         return listening
+
+    async def _listen_on_host(self, port: int) -> socket.socket:
+        """The same port as before when it can be had: people keep what ``resolve`` told them."""
+        listening: socket.socket
+        try:
+            listening = await self._cloud.host.listen("127.0.0.1", port)
+        except OSError:
+            if not port:
+                raise
+            listening = await self._cloud.host.listen("127.0.0.1", 0)
+        return listening
+
+    async def reopen(self) -> None:
+        """After a restart: open again what was open before, since the host's agent kept it."""
+        for scope, kept in self._ports.everywhere():
+            handle = (scope, kept.load_balancer_arn)
+            if self._listener_for(handle, kept.port) is not None:
+                await self.resolve(handle, kept.port)
+            else:
+                self._ports.delete(scope, kept.key)
 
     def _accept(self, key: tuple[Handle, int], listening: socket.socket) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
@@ -121,15 +147,16 @@ class Clients:
                 return
             self._give(key[0], key[1], accepted.detach(), b"", None)
 
-    def _listener_changed(self, scope: object, key: str, old: Listener | None, new: Listener | None) -> None:
+    def _listener_changed(self, scope: Scope, key: str, old: Listener | None, new: Listener | None) -> None:
         if old is None or (new is not None and new.port == old.port):
             return
         place = ((scope, old.load_balancer_arn), old.port)
-        if (listening := self._open.pop(place, None)) is not None:  # type: ignore[call-overload]
+        if (listening := self._open.pop(place, None)) is not None:
             address = listening.getsockname()[:2]
             self._loop.remove_reader(listening.fileno())
             listening.close()
             self._cloud.clock.spawn(self._cloud.host.unlisten(*address))
+            self._ports.delete(place[0][0], f"{old.load_balancer_arn}|{old.port}")
 
     # -- admission -------------------------------------------------------------------------------------------------
 
@@ -157,16 +184,17 @@ class Clients:
         return admitted
 
     def _hold(self, fd: int) -> None:
-        self._held.append(fd)
+        held = socket.socket(fileno=fd)
+        self._held.append(held)
         if len(self._held) > _HELD:
-            os.close(self._held.popleft())
+            self._held.popleft().close()
         # The client is the host's, and so is its patience.
-        self._loop.call_later(_HELD_SECONDS, self._let_go, fd)
+        self._loop.call_later(_HELD_SECONDS, self._let_go, held)
 
-    def _let_go(self, fd: int) -> None:
-        if fd in self._held:
-            self._held.remove(fd)
-            os.close(fd)
+    def _let_go(self, held: socket.socket) -> None:
+        if held in self._held:
+            self._held.remove(held)
+            held.close()
 
     async def close(self) -> None:
         """Close what is open on the host."""
@@ -182,4 +210,4 @@ class Clients:
                 pass  # the agent is gone, and its listeners with it
         self._open.clear()
         while self._held:
-            os.close(self._held.popleft())
+            self._held.popleft().close()

@@ -44,6 +44,7 @@ class NodeLink:
         self._collections: dict[int, asyncio.Future[wire.Collected]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._clock_stale = False
+        self._ready = asyncio.Event()
         cloud.clock.watch(lambda _: self._clock_changed())
 
     @property
@@ -73,11 +74,20 @@ class NodeLink:
     def ended(self, restarting: bool) -> None:
         """The worker is gone."""
         self._channel = None
+        self._ready.clear()
         if not restarting:
             self._child = None
         for waiting in self._collections.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError("the node worker is gone"))
+
+    async def wait_until_ready(self) -> None:
+        """Wait until the worker reads its channel, or for some host seconds at most."""
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self._ready.wait()
+        except TimeoutError:
+            log.warning("the node worker does not start")
 
     async def close(self) -> None:
         """End the worker."""
@@ -133,6 +143,8 @@ class NodeLink:
         """A message from the worker."""
         message = wire.decode_from_node(data)
         match message:
+            case wire.Ready():
+                self._ready.set()
             case wire.Dial():
                 task = asyncio.get_running_loop().create_task(self._dial(message))
                 self._tasks.add(task)

@@ -21,6 +21,7 @@ Key = tuple[Scope, str]
 
 _FABRIC_PATIENCE = 5.0
 _FABRIC_POLL = 0.01
+_WORKER_PATIENCE = 10.0
 
 
 class Plane:
@@ -32,6 +33,7 @@ class Plane:
         self.link = link
         self._revision = 0
         self._sent: dict[str, int] = {}
+        self._applied: dict[str, tuple[int, asyncio.Event]] = {}
         self._listening: set[tuple[str, str, int]] = set()
         self.scopes: dict[str, Scope] = {}
         """Where each load balancer that is served lives."""
@@ -40,6 +42,11 @@ class Plane:
         """The worker is a new one: nothing was sent to it."""
         self._sent.clear()
         self._listening.clear()
+
+    async def wait_for_worker(self) -> None:
+        """Have the worker running: the first load balancer waits for its start, a few tenths of a second."""
+        self.link.ensure()
+        await self.link.wait_until_ready()
 
     async def serve(self, scope: Scope, balancer: LoadBalancer) -> None:
         """Tell the worker all about a load balancer, and open what ports it lacks."""
@@ -92,9 +99,28 @@ class Plane:
         self.scopes.pop(arn, None)
         self._listening -= {there for there in self._listening if there[0] == arn}
 
-    def is_current(self, arn: str, revision: int) -> bool:
-        """Whether the worker works by the last snapshot sent."""
-        return self._sent.get(arn) == revision
+    def applied(self, arn: str, revision: int) -> None:
+        """The worker works by a snapshot."""
+        waiting = self._applied.get(arn)
+        if waiting is not None and revision >= waiting[0]:
+            waiting[1].set()
+
+    async def wait_until_served(self, arn: str) -> bool:
+        """Whether the worker took the last snapshot of a load balancer, within some host seconds."""
+        revision = self._sent.get(arn)
+        if revision is None:
+            return False
+        event = asyncio.Event()
+        self._applied[arn] = (revision, event)
+        try:
+            # Guards a process, whose time is the host's.
+            async with asyncio.timeout(_WORKER_PATIENCE):
+                await event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._applied.pop(arn, None)
+        return True
 
     def health_changed(self, change: wire.HealthChange) -> None:
         """Tell the worker of a target's new health."""

@@ -75,4 +75,6 @@ def _group(cloud: Cloud, scope: Scope, arn: str, board: Board) -> wire.GroupSnap
         # A target in a zone that is not enabled gets no traffic, not even when nothing else is healthy.
         if target.zone == "all" or target.zone in zones
     ]
-    return wire.GroupSnap(arn, group.protocol_version, group_attributes.TABLE.effective(group.attributes), tuple(targets))
+    return wire.GroupSnap(
+        arn, group.protocol_version, group_attributes.TABLE.effective(group.attributes), tuple(targets)
+    )

@@ -39,6 +39,7 @@ class Board:
         self._rules = cloud.store.table(Rule)
         self._targets = cloud.store.table(Target)
         self._checked: dict[Key, Seen] = {}
+        self._stopped: dict[Key, str] = {}
         self._shown: dict[Key, tuple[TargetGroup, list[dict[str, Any]]]] = {}
         self._balancers.watch(lambda scope, key, old, new: self._shown.clear())
         self._rules.watch(self._rule_changed)
@@ -64,8 +65,16 @@ class Board:
         return self._checked.get((scope, key), UNSEEN).slow_since
 
     def forget(self, scope: Scope, key: str) -> None:
-        """Drop what is known of a target."""
+        """Drop what the checks know of a target."""
         self._checked.pop((scope, key), None)
+
+    def set_instance_state(self, scope: Scope, target: Target, state: str | None) -> None:
+        """A target's instance is ``stopped`` or ``terminated``, or runs (None)."""
+        if state is None:
+            self._stopped.pop((scope, target.key), None)
+        else:
+            self._stopped[(scope, target.key)] = state
+        self._shown.pop((scope, target.target_group_arn), None)
 
     # -- what the API shows ----------------------------------------------------------------------------------------
 
@@ -107,6 +116,8 @@ class Board:
             return states.GROUP_NOT_IN_USE
         if target.zone != "all" and target.zone not in zones:
             return states.ZONE_NOT_IN_USE
+        if (stopped := self._stopped.get((scope, target.key))) is not None:
+            return states.invalid_state(stopped)
         return self.checked(scope, target.key)
 
     # -- changes ---------------------------------------------------------------------------------------------------
@@ -121,6 +132,7 @@ class Board:
             self._shown.pop((scope, target.target_group_arn), None)
         if new is None:
             self.forget(scope, key)
+            self._stopped.pop((scope, key), None)
 
 
 def _description(group: TargetGroup, target_id: str, port: int, zone: str, health: Health) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class TargetSnap(msgspec.Struct, frozen=True, array_like=True):
     zone: str
     state: str
     slow_since: float = 0.0
-    by_zone: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
+    by_zone: dict[str, str] = {}
 
 
 class GroupSnap(msgspec.Struct, frozen=True):
@@ -146,6 +146,10 @@ class Collect(msgspec.Struct, frozen=True, tag=True):
 ToNode = Balancer | Gone | Clock | Listen | Unlisten | HealthChange | Adopt | Dialed | Collect
 
 
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The worker listens to the channel."""
+
+
 class Applied(msgspec.Struct, frozen=True, tag=True):
     """A load balancer's snapshot of this revision decides from now on."""
 
@@ -177,7 +181,7 @@ class HandBack(msgspec.Struct, frozen=True, tag=True):
     initial: bytes
 
 
-FromNode = Applied | Dial | Collected | HandBack
+FromNode = Ready | Applied | Dial | Collected | HandBack
 
 _encoder = msgspec.msgpack.Encoder()
 _to_node = msgspec.msgpack.Decoder(ToNode)

@@ -53,6 +53,7 @@ class Worker:
     async def run(self, channel_fd: int) -> None:
         """Serve until the cloud hangs up."""
         self._channel = Channel(channel_fd, self._received, self._gone.set)
+        self._post(wire.Ready())
         await self._gone.wait()
         await self._engine.close()
 
@@ -65,7 +66,9 @@ class Worker:
                 self._dialed(message, fds)
             case wire.HealthChange():
                 if (state := self._balancers.get(message.arn)) is not None:
-                    state.health_changed(message.zone, message.group_arn, message.key, message.state, message.slow_since)
+                    state.health_changed(
+                        message.zone, message.group_arn, message.key, message.state, message.slow_since
+                    )
             case wire.Adopt():
                 self._spawn(self._adopt(message, fds.pop()))
             case wire.Clock():

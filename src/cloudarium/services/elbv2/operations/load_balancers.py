@@ -21,6 +21,7 @@ from cloudarium.services.elbv2.lookup import balancer_of
 from cloudarium.services.elbv2.paging import page
 from cloudarium.services.elbv2.quotas import LOAD_BALANCERS
 from cloudarium.services.elbv2.resources import Listener, LoadBalancer, Rule, Zone
+from cloudarium.services.elbv2.start import running
 
 if TYPE_CHECKING:
     from types_boto3_elbv2.type_defs import (
@@ -52,6 +53,8 @@ async def create_load_balancer(ctx: Context, request: CreateLoadBalancerInputTyp
     tags = tagging.from_request(request.get("Tags"))
     vpc_id, zones = await network.placement(ctx, subnet_ids(request), scheme)
     groups = await network.security_groups(ctx, vpc_id, request.get("SecurityGroups", ()))
+    if (parts := running(ctx.cloud)) is not None:
+        await parts.plane.wait_for_worker()
 
     table = ctx.table(LoadBalancer)
     if same_name := table.find(ctx.scope, "name", name):

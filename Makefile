@@ -1,0 +1,44 @@
+# The four commands are demo, test, lint and bench; each installs what it needs first.
+.DEFAULT_GOAL := help
+.PHONY: help install tools demo test lint bench clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+help:
+	@echo "make install   make $(VENV) with everything, and check the system's tools"
+	@echo "make demo      a load balancer in a VPC with two programs behind it"
+	@echo "make test      all tests"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     measurements, beside other implementations"
+	@echo "make clean     remove what the above made"
+
+install: $(STAMP) tools
+	@$(PYTHON) -m compileall -q src
+
+$(STAMP): pyproject.toml tools/install.sh
+	@tools/install.sh $(VENV)
+	@touch $(STAMP)
+
+tools:
+	@tools/system.sh nft:nftables ip:iproute2 curl:curl git:git
+
+demo: install
+	@$(PYTHON) demo/run.py
+
+test: install
+	@$(PYTHON) -m pytest -q
+
+lint: install
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy --strict
+
+bench: install
+	@tools/system.sh haproxy:haproxy wrk:wrk nginx:nginx-light
+	@$(PYTHON) bench/run.py
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests demo bench -name __pycache__ -type d -prune -exec rm -rf {} +

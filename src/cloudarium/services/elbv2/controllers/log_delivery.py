@@ -1,0 +1,78 @@
+"""Access logs on their way to S3: gathered per node, delivered every five minutes.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html#access-log-file-format
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import random
+import string
+import time
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.store import Scope
+from cloudarium.services.elbv2 import arns
+from cloudarium.services.elbv2.attributes import load_balancer as balancer_attributes
+from cloudarium.services.elbv2.logging_bucket import log_prefix
+from cloudarium.services.elbv2.resources import LoadBalancer, Node
+
+log = logging.getLogger(__name__)
+
+_MOST_LINES = 200_000
+"""Lines kept of one node between deliveries; logging is best effort, as on AWS."""
+
+
+class LogDelivery:
+    """Lines that wait, by load balancer and zone."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._waiting: dict[tuple[Scope, str], dict[str, list[str]]] = {}
+
+    def take(self, scope: Scope, balancer_arn: str, lines: dict[str, list[str]]) -> None:
+        """Keep lines until the next delivery."""
+        waiting = self._waiting.setdefault((scope, balancer_arn), {})
+        for zone, more in lines.items():
+            there = waiting.setdefault(zone, [])
+            there += more[: max(0, _MOST_LINES - len(there))]
+
+    async def deliver(self, end: float) -> None:
+        """Write a file per node for the interval that ends at ``end`` (cloud seconds)."""
+        waiting, self._waiting = self._waiting, {}
+        for (scope, arn), by_zone in waiting.items():
+            balancer = self._cloud.store.table(LoadBalancer).get(scope, arn)
+            if balancer is None:
+                continue
+            attributes = balancer_attributes.TABLE.effective(balancer.attributes)
+            bucket, prefix = attributes["access_logs.s3.bucket"], attributes["access_logs.s3.prefix"]
+            if not bucket:
+                continue
+            for zone, lines in by_zone.items():
+                key = object_key(prefix, scope, arn, end, self._address(scope, arn, zone))
+                body = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=int(end))
+                try:
+                    aws = self._cloud.context(scope, "elasticloadbalancing").aws
+                    await aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
+                except AwsError as error:
+                    log.warning("access log %s could not be written to %s: %s", key, bucket, error)
+
+    def _address(self, scope: Scope, arn: str, zone: str) -> str:
+        nodes = self._cloud.store.table(Node).find(scope, "load_balancer_arn", arn)
+        node = next((node for node in nodes if node.zone == zone), None)
+        if node is None:
+            return "0.0.0.0"
+        return node.public_ip or node.private_ip
+
+
+def object_key(prefix: str, scope: Scope, balancer_arn: str, end: float, address: str) -> str:
+    """The key of a log file."""
+    day, stamp = time.strftime("%Y/%m/%d", time.gmtime(end)), time.strftime("%Y%m%dT%H%MZ", time.gmtime(end))
+    identity = arns.load_balancer_id(balancer_arn).replace("/", ".")
+    noise = "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=8))
+    return (
+        f"{log_prefix(prefix, scope.account)}/elasticloadbalancing/{scope.region}/{day}/"
+        f"{scope.account}_elasticloadbalancing_{scope.region}_{identity}_{stamp}_{address}_{noise}.log.gz"
+    )
