@@ -91,7 +91,7 @@ def _by_rpc_path(request: WireRequest) -> Detected | None:
     services = [s for s in index().by_target.get(target, ()) if "smithy-rpc-v2-cbor" in index().rows[s].protocols]
     if not services:
         raise AwsError("UnknownOperationException", f"No service is named {target} in /service/… paths.", 404)
-    return _with_operation(services, "smithy-rpc-v2-cbor", name)
+    return _with_operation(request, services, "smithy-rpc-v2-cbor", name)
 
 
 def _by_target(request: WireRequest, credential: sigv4.Credential | None) -> Detected | None:
@@ -107,11 +107,14 @@ def _by_target(request: WireRequest, credential: sigv4.Credential | None) -> Det
         services = [s for s in signed if "json" in index().rows[s].protocols]
         if not services:
             return None
-    return _with_operation(services, "json", name)
+    return _with_operation(request, services, "json", name)
 
 
-def _with_operation(services: list[str], protocol: str, name: str) -> Detected:
+def _with_operation(request: WireRequest, services: list[str], protocol: str, name: str) -> Detected:
     """The service among candidates that has an operation; AWS's error for an unknown one otherwise."""
+    if len(services) > 1:
+        hinted = hosts.read_host(request.headers.get("host", "")).services
+        services = sorted(services, key=lambda service: service not in hinted)
     for service in services:
         if name in models.load(service).operations:
             return Detected(service, protocol, name)
@@ -187,20 +190,29 @@ def _by_route(request: WireRequest, candidates: tuple[str, ...], credential: sig
         if not _looks_like_s3(request, credential):
             raise _unidentified(credential)
         services = ["s3"]
-    query = query_of(request.query)
-    best: tuple[Match, str] | None = None
-    for service in services:
-        path = request.path
-        if service == "s3":
-            path = _with_bucket(request, credential)
-        match = router(service).match(request.method, path, query, request.headers)
-        if match is not None and (best is None or match.fit < best[0].fit):
-            best = match, service
+    hint = hosts.read_host(request.headers.get("host", ""))
+    # S3 Control is reached through hosts that look like S3's.
+    hinted = [service for service in services if service in hint.services and service != "s3"]
+    best = _best_route(request, hinted, credential) or _best_route(request, services, credential)
     if best is None:
         protocol = models.load(services[0]).metadata.protocol
         raise codec(services[0], protocol).unknown_operation(f"{request.method} {request.path[:128]}")
     found, service = best
     return Detected(service, models.load(service).metadata.protocol, found.route.name, found.path_params())
+
+
+def _best_route(
+    request: WireRequest, services: list[str], credential: sigv4.Credential | None
+) -> tuple[Match, str] | None:
+    """The closest route among those of several services; the first service wins where two are as close."""
+    query = query_of(request.query)
+    best: tuple[Match, str] | None = None
+    for service in services:
+        path = _with_bucket(request, credential) if service == "s3" else request.path
+        match = router(service).match(request.method, path, query, request.headers)
+        if match is not None and (best is None or match.fit < best[0].fit):
+            best = match, service
+    return best
 
 
 def _with_bucket(request: WireRequest, credential: sigv4.Credential | None) -> str:

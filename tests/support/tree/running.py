@@ -126,11 +126,19 @@ class Tree:
                 continue
 
     def assert_gone(self) -> None:
-        """No process is left, the port is free, and so is the data folder."""
+        """No process is left and the port is free."""
         until(lambda: not self.alive(), f"the processes {self.alive()} end", 5)
+        # A dying process loses its environment, by which it is found, a moment before its sockets.
+        until(self._port_is_free, f"port {self.port} is free", 5)
+
+    def _port_is_free(self) -> bool:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("127.0.0.1", self.port))
+            try:
+                sock.bind(("127.0.0.1", self.port))
+            except OSError:
+                return False
+        return True
 
     def remove(self) -> None:
         """Kill what a failed test left, and remove the folders."""

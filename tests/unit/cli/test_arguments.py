@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.cli.arguments import duration, host_port, port, scale
@@ -24,12 +24,14 @@ def test_not_a_duration(text: str) -> None:
         duration(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9999), st.sampled_from(["d", "h", "m", "s"])), min_size=1, max_size=5))
 def test_durations_add_up(parts: list[tuple[int, str]]) -> None:
     text = "".join(f"{number}{unit}" for number, unit in parts)
     assert duration(text) == sum(number * {"d": 86400, "h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_duration_never_fails_otherwise(text: str) -> None:
     try:

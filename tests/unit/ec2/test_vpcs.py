@@ -65,9 +65,7 @@ def test_bad_blocks(ec2: Ec2, block: str, code: str, message: str) -> None:
 
 def test_ids_that_name_nothing(ec2: Ec2) -> None:
     missing = "vpc-0123456789abcdef0"
-    ec2.fails(
-        "describe_vpcs", "InvalidVpcID.NotFound", f"The vpc ID '{missing}' does not exist", VpcIds=[missing]
-    )
+    ec2.fails("describe_vpcs", "InvalidVpcID.NotFound", f"The vpc ID '{missing}' does not exist", VpcIds=[missing])
     ec2.fails("delete_vpc", "InvalidVpcID.NotFound", VpcId=missing)
     ec2.fails(
         "describe_vpcs",

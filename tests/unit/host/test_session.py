@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.substrate.host import wire
@@ -195,6 +195,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=200) | FIELDS.map(lambda value: json.dumps(value).encode()), max_size=8))
 def test_garbage_never_ends_the_session(datagrams: list[bytes]) -> None:
     peer = Peer()

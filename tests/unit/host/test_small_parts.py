@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.kernel.restarts import RestartBudget
@@ -81,6 +81,7 @@ def test_state_is_read_back_and_torn_state_is_none(private: Path) -> None:
     assert list(private.iterdir()) == []
 
 
+@settings(deadline=None)
 @given(chunks=st.lists(st.binary(max_size=300), max_size=60))
 def test_log_is_bounded_and_ends_with_the_newest(chunks: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("log") / "log"

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -57,7 +58,7 @@ class Heard:
 
 @pytest.fixture
 async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["src", "."]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), *sys.path]))
     made = Supervisor(Clock())
     yield made
     await made.close()

@@ -6,13 +6,18 @@ import io
 import json
 import os
 import signal
+import threading
 import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.moto.rig import Rig
+
+from cloudarium.kernel.principals import principal_of
+from cloudarium.substrate.moto.bridge import MotoBridge
 
 TRUST = json.dumps(
     {
@@ -195,3 +200,47 @@ def test_ephemeral_keeps_no_file(tmp_path: Path) -> None:
         assert "QueueUrls" not in rig.call("sqs", "list_queues")
     finally:
         rig.close()
+
+
+def test_what_goes_out_is_sent_once_and_holds_up_nobody(rig: Rig) -> None:
+    heard: list[str] = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            # Whoever is notified may ask the cloud before it answers.
+            rig.call("sqs", "list_queues")
+            heard.append(body["Message"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        topic = rig.call("sns", "create_topic", Name="t")["TopicArn"]
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        rig.call("sns", "subscribe", TopicArn=topic, Protocol="http", Endpoint=url)
+        rig.call("sns", "publish", TopicArn=topic, Message="news")
+        assert heard[-1] == "news"
+        told = len(heard)
+        rig.restart()
+        assert rig.call("sns", "list_topics")["Topics"] == [{"TopicArn": topic}]
+        assert len(heard) == told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_keys_of_iam_are_known_after_a_restart(rig: Rig, tmp_path: Path) -> None:
+    rig.call("iam", "create_user", UserName="ada")
+    key = rig.call("iam", "create_access_key", UserName="ada")["AccessKey"]["AccessKeyId"]
+    rig.restart()
+    again = MotoBridge(rig.cloud)
+    try:
+        assert again.key_epoch > 0
+        assert rig.run(principal_of(rig.cloud, key)).user_name == "ada"
+    finally:
+        rig.run(again.close())

@@ -36,8 +36,8 @@ SAMPLE = [
     ("route53", "rest-xml"),
     ("cloudfront", "rest-xml"),
 ]
-# Several services behind one signing name whose requests look the same: only the host tells them apart.
-TWINS = {"docdb", "neptune", "qconnect", "pinpoint-sms-voice", "chime-sdk-voice", "greengrassv2", "lex-models"}
+# Some or all of their requests look like those of another service with the same signing name and host.
+TWINS = {"docdb", "neptune", "qconnect", "pinpoint-sms-voice", "greengrassv2", "lambda-microvms"}
 
 
 def targets() -> list[tuple[str, str]]:

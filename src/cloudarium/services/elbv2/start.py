@@ -46,8 +46,8 @@ class Running:
         cloud.data_planes.append(self.clients)
         cloud.name_servers.append(self.names.dns)
         cloud.on_close(self.close)
-        cloud.controller(balancers_module.NAME, self.balancers.reconcile, self.balancers.keys)
-        cloud.controller(draining_module.NAME, self.draining.reconcile, self.draining.keys)
+        cloud.controller(balancers_module.NAME, self.balancers.reconcile, self.balancers.every)
+        cloud.controller(draining_module.NAME, self.draining.reconcile, self.draining.every)
         self.checks.start()
         self.minutes.start()
         if cloud.host is not None:
@@ -97,7 +97,7 @@ class Running:
 
     def _worker_started(self) -> None:
         self.plane.forget()
-        for key in self.balancers.keys():
+        for key in self.balancers.every():
             self._wake(*key)
 
     def _applied(self, arn: str, revision: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from cloudarium.substrate.http.answers import balancer_headers, error_page, render_h1
 from cloudarium.substrate.http.chunked import ChunkedBody, encode_chunk, encode_last_chunk
-from cloudarium.substrate.http.direct import writer
+from cloudarium.substrate.http.desync import isolates
 from cloudarium.substrate.http.exchange import ConnectionInfo, Exchange
 from cloudarium.substrate.http.faults import STATUS_OF_FAULT, Fault, ProtocolError
 from cloudarium.substrate.http.forwarding import Prepared, render_request_head
@@ -27,7 +28,7 @@ from cloudarium.substrate.http.heads import ResponseHead
 from cloudarium.substrate.http.inspection import Refused, inspect
 from cloudarium.substrate.http.request_reader import RequestReader
 from cloudarium.substrate.http.routing import Decision, Fail, Forward, HandOff, Listener, Reset, Respond
-from cloudarium.substrate.http.syntax import REQUEST_HEAD_LIMIT
+from cloudarium.substrate.http.syntax import PLAIN_REQUEST_LINE, REQUEST_HEAD_LIMIT, REQUEST_LINE_LIMIT
 from cloudarium.substrate.http.trace import new_trace
 from cloudarium.substrate.http.upstream import ProtocolVersion
 from cloudarium.substrate.http.wheel import NO_DEADLINE
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 HIGH_WATER: Final = 256 * 1024
 READ_AHEAD: Final = REQUEST_HEAD_LIMIT + 4
 LINGER: Final = 5.0
-_COPY_LIMIT: Final = 16 * 1024
+_HTTP1: Final = ProtocolVersion.HTTP1
 _H2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
@@ -60,6 +61,8 @@ class DownstreamH1(asyncio.Protocol):
         "_port",
         "_prepared",
         "_reader",
+        "_ready",
+        "_repeatable",
         "_request",
         "_responding",
         "_retire_at",
@@ -86,6 +89,10 @@ class DownstreamH1(asyncio.Protocol):
         self.info: ConnectionInfo = cast(ConnectionInfo, None)
         self._reader = RequestReader()
         self._prepared: Prepared | None = None
+        self._repeatable = False
+        """Whether a request with the same field block may take the short way."""
+        self._ready = False
+        """Whether it may do so now: nothing is under way or waiting."""
         self._buffer = b""
         self.exchange: Exchange | None = None
         self._decision: Forward = cast(Forward, None)
@@ -112,7 +119,7 @@ class DownstreamH1(asyncio.Protocol):
         """asyncio's."""
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
-        self._write = writer(transport)
+        self._write = transport.write
         peer = transport.get_extra_info("peername") or ("127.0.0.1", 0)
         own = transport.get_extra_info("sockname") or ("127.0.0.1", 0)
         if not isinstance(peer, tuple):  # a Unix socket
@@ -130,6 +137,15 @@ class DownstreamH1(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio's."""
+        if self._ready:
+            self._ready = False
+            prepared, line = self._prepared, PLAIN_REQUEST_LINE.match(data)
+            assert prepared is not None
+            if line is not None and data.startswith(prepared.block, line.end()):
+                size = len(data)
+                if size == line.end() + len(prepared.block) and size <= REQUEST_LINE_LIMIT:
+                    self._take_repeated(line, prepared, data, size)
+                    return
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
@@ -178,6 +194,7 @@ class DownstreamH1(asyncio.Protocol):
     def pause_writing(self) -> None:
         """asyncio's."""
         self._write_paused = True
+        self._ready = False
         if self._upstream is not None:
             self._upstream.pause_reading()
 
@@ -215,7 +232,8 @@ class DownstreamH1(asyncio.Protocol):
         prepared = self._prepared
         headers = reader.headers
         if prepared is None or prepared.source is not headers or prepared.settings is not settings:
-            prepared = self._prepared = Prepared(headers, self.info, settings)
+            prepared = self._prepared = Prepared(headers, self.info, settings, reader.block)
+            self._repeatable = prepared.repeatable and self._port is listener
         router = listener.router
         exchange = self.exchange = Exchange(
             self.info,
@@ -233,6 +251,7 @@ class DownstreamH1(asyncio.Protocol):
         self.deadline = now + settings.idle_timeout
         self._keep_alive = prepared.keeps_alive[reader.minor] and not self._draining and now < self._retire_at
         self.takes_chunks = reader.minor == 1
+        self.takes_upgrade = False
         framing: RequestFraming | None = None
         if not (prepared.ordinary and not reader.tier and exchange.target[0] == 47 and exchange.method != b"TRACE"):
             try:
@@ -245,22 +264,55 @@ class DownstreamH1(asyncio.Protocol):
                 self._body = ChunkedBody() if framing.length == CHUNKED else framing.length
             if framing.isolate:
                 self._keep_alive = False
+        self._follow(router.route(exchange), exchange, prepared, framing, data, start)
+        return len(data) if self._closing else end
+
+    def _take_repeated(self, line: re.Match[bytes], prepared: Prepared, data: bytes, size: int) -> None:
+        """A request like the connection's last but for the request line, alone in its piece: the usual."""
+        listener = self._listener
+        assert listener is not None
+        now = self._wheel.time
+        settings = listener.settings
+        if settings is not prepared.settings or now >= self._retire_at:
+            self._take_head(data, 0)
+            return
+        method, target = line.groups()
+        router = listener.router
+        exchange = self.exchange = Exchange(
+            self.info, listener, router, method, target, 11, prepared.headers, self.engine.now()
+        )
+        exchange.received_bytes = size
+        self.deadline = now + settings.idle_timeout
+        self._keep_alive = self.takes_chunks = True
+        self.takes_upgrade = False
         decision = router.route(exchange)
+        if decision.__class__ is Forward:
+            self._begin_forward(decision, exchange, prepared, None)
+        else:
+            self._follow(decision, exchange, prepared, None, data, 0)
+
+    def _follow(
+        self,
+        decision: Decision,
+        exchange: Exchange,
+        prepared: Prepared,
+        framing: RequestFraming | None,
+        data: bytes,
+        start: int,
+    ) -> None:
         if decision.__class__ is Forward:
             self._begin_forward(decision, exchange, prepared, framing)
         elif isinstance(decision, HandOff):
             self._hand_on(decision.receive, data[start:])
-            return len(data)
         else:
             self._answer(decision, exchange)
-        return end
 
     def _begin_forward(
         self, decision: Forward, exchange: Exchange, prepared: Prepared, framing: RequestFraming | None
     ) -> None:
         self._decision = decision
         upstream = decision.upstream
-        if upstream.protocol is not ProtocolVersion.HTTP1:
+        if upstream.protocol is not _HTTP1:
             self.failed(Fault.PROTOCOL_MISMATCH)
             return
         exchange.upstream = upstream
@@ -268,20 +320,23 @@ class DownstreamH1(asyncio.Protocol):
             self.takes_upgrade = prepared.upgrade is not None and not framing.isolate
             if prepared.expects_continue and self._body is not None:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._request = render_request_head(exchange, prepared, decision, framing)
+        self._request = request = render_request_head(exchange, prepared, decision, framing)
         upstream.requests += 1
         upstream.active += 1
         idle = upstream.idle
         if idle:
-            self._start(idle.pop(), exchange, exchange.received_at)
+            connection = self._upstream = idle.pop()
+            exchange.sent_at = exchange.received_at
+            isolated = framing is not None and framing.isolate
+            connection.start(self, request, self._body is None, isolated, exchange.method != b"HEAD")
         else:
             self._dial(exchange)
 
     def _start(self, connection: UpstreamH1, exchange: Exchange, now: float) -> None:
         self._upstream = connection
         exchange.sent_at = now
-        isolated = not self._keep_alive and exchange.tier > 1
-        connection.start(self, self._request, self._body is None, isolated)
+        isolated = isolates(exchange.listener.settings.desync, exchange.tier)
+        connection.start(self, self._request, self._body is None, isolated, exchange.method != b"HEAD")
 
     def _dial(self, exchange: Exchange) -> None:
         upstream = self._decision.upstream
@@ -353,6 +408,27 @@ class DownstreamH1(asyncio.Protocol):
             self._complete(exchange, exchange.answered_at)
         else:
             self.deadline = self._wheel.time + exchange.listener.settings.idle_timeout
+
+    def respond_whole(self, head: ResponseHead, data: bytes) -> None:
+        """The whole response came."""
+        exchange = self.exchange
+        assert exchange is not None
+        if not (head.verbatim and self._keep_alive and self._decision.plain and self.takes_chunks):
+            self.respond(head, data, len(head.raw), len(data), True)
+            return
+        exchange.answered_at = exchange.finished_at = self.engine.now()
+        exchange.elb_status = exchange.target_status = head.status
+        exchange.sent_bytes = len(data)
+        self._decision.upstream.active -= 1
+        self.exchange = None
+        self._upstream = None
+        self.deadline = self._wheel.time + exchange.listener.settings.idle_timeout
+        self._write(data)
+        exchange.router.finished(exchange)
+        if self._buffer:
+            self._pump()
+        else:
+            self._ready = self._repeatable and not self._write_paused
 
     def _respond_rewritten(self, exchange: Exchange, head: ResponseHead, body: bytes) -> None:
         decision = self._decision
@@ -528,10 +604,6 @@ class DownstreamH1(asyncio.Protocol):
         exchange.finished_at = now
         if exchange.upstream is not None:
             exchange.upstream.active -= 1
-        counters = exchange.listener.counters
-        counters.requests += 1
-        counters.bytes_received += exchange.received_bytes
-        counters.bytes_sent += exchange.sent_bytes
         self.exchange = None
         self._upstream = None
         self._responding = self._encode = False
@@ -544,6 +616,8 @@ class DownstreamH1(asyncio.Protocol):
             self._close()
         elif self._buffer:
             self._pump()
+        else:
+            self._ready = self._repeatable and not self._write_paused
 
     def _client_gone(self) -> None:
         exchange = self.exchange
@@ -571,6 +645,7 @@ class DownstreamH1(asyncio.Protocol):
 
     def _close(self) -> None:
         self._closing = True
+        self._ready = False
         self._buffer = b""
         self._transport.close()
 
@@ -628,7 +703,7 @@ class DownstreamH1(asyncio.Protocol):
     def drain(self) -> None:
         """Close now when idle, otherwise after the response under way, saying so in it where that is still possible."""
         self._draining = True
-        self._keep_alive = False
+        self._keep_alive = self._repeatable = self._ready = False
         if self.exchange is None and self._body is None:
             self._close()
 

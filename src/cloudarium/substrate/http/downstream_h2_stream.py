@@ -174,7 +174,7 @@ class DownstreamH2Stream:
         exchange.sent_at = self._client.engine.now()
         head = render_request_head(exchange, self._prepared, self._decision, framing)
         self._upstream = connection
-        connection.start(self, head, done, False)
+        connection.start(self, head, done, False, exchange.method != b"HEAD")
         if framing is not None:
             connection.encode_request()
         self._send_early(done)
@@ -285,6 +285,10 @@ class DownstreamH2Stream:
         if done:
             self.end([])
 
+    def respond_whole(self, head: ResponseHead, data: bytes) -> None:
+        """The whole response came."""
+        self.respond(head, data, len(head.raw), len(data), True)
+
     def _send_head(self, exchange: Exchange, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self._responding = True
         exchange.sent_bytes += sum(len(name) + len(value) for name, value in fields)
@@ -393,10 +397,6 @@ class DownstreamH2Stream:
         exchange.finished_at = self._client.engine.now()
         if exchange.upstream is not None:
             exchange.upstream.active -= 1
-        counters = exchange.listener.counters
-        counters.requests += 1
-        counters.bytes_received += exchange.received_bytes
-        counters.bytes_sent += exchange.sent_bytes
         self.exchange = None
         self._upstream = None
         exchange.router.finished(exchange)

@@ -36,6 +36,7 @@ class Prepared:
     """A request's fields, analysed and rendered for targets."""
 
     __slots__ = (
+        "block",
         "client_trace",
         "expects_continue",
         "forwarded",
@@ -43,6 +44,7 @@ class Prepared:
         "keeps_alive",
         "ordinary",
         "prefix",
+        "repeatable",
         "rest",
         "settings",
         "source",
@@ -50,7 +52,11 @@ class Prepared:
         "upgrade",
     )
 
-    def __init__(self, headers: Headers, connection: ConnectionInfo, settings: ListenerSettings) -> None:
+    def __init__(
+        self, headers: Headers, connection: ConnectionInfo, settings: ListenerSettings, block: bytes = b""
+    ) -> None:
+        self.block = block
+        """The field block that `headers` was read from, where it is known."""
         self.source = headers
         """The headers as read, before invalid ones were dropped."""
         self.settings = settings
@@ -81,6 +87,7 @@ class Prepared:
             and not (kinds & REPEATED and len(headers.get_all(b"host")) > 1)
         )
         """Nothing but the request line is left to look at."""
+        self.repeatable = self.ordinary and self.keeps_alive[1] and len(block) > 1
         self.prefix = self.prefix_for_host(forwarded_host(headers, settings))
         if options - _HARMLESS_OPTIONS:
             self.rest = b"".join([b"%b: %b\r\n" % field for field in end_to_end_request_fields(headers, options)])

@@ -60,7 +60,7 @@ def parse_request_line(line: bytes) -> tuple[bytes, bytes, int, Tier, str]:
 class ResponseHead:
     """A target's response head, parsed once and shared by every response that begins with the same bytes."""
 
-    __slots__ = ("_fields", "headers", "keep_alive", "length", "minor", "raw", "reason", "status", "verbatim")
+    __slots__ = ("_fields", "headers", "keep_alive", "length", "minor", "raw", "reason", "status", "verbatim", "whole")
 
     def __init__(self, raw: bytes, status: int, minor: int, reason: bytes, headers: Headers) -> None:
         self.raw = raw
@@ -81,6 +81,8 @@ class ResponseHead:
             and (not headers.kinds & CONNECTION or connection_options(headers) == _KEEP_ALIVE)
         )
         """Whether a keep-alive HTTP/1.1 client may be sent `raw` as it is."""
+        self.whole = len(raw) + length if length >= 0 and self.keep_alive else -1
+        """The size of a whole response after which the connection can be used again; -1 when that cannot be said."""
         self._fields: bytes | None = None
 
     @property

@@ -14,6 +14,9 @@ from cloudarium.substrate.http.syntax import REQUEST_HEAD_LIMIT, REQUEST_LINE_LI
 
 _NO_HEADERS = Headers()
 _KEPT_BLOCK_LIMIT = 8 * 1024
+_KEPT_BLOCKS = 256
+_recent: dict[bytes, Headers] = {}
+"""Field blocks that came lately on any connection: headers are never changed, so they can be shared."""
 
 
 class RequestReader:
@@ -53,8 +56,7 @@ class RequestReader:
             if end - start > REQUEST_HEAD_LIMIT:
                 raise ProtocolError(400, "the request header is too large", Fault.HEADER_TOO_LARGE)
             block = data[fields_start:end] if end > fields_start else b"\r\n"
-            self.headers = parse_request_fields(block)
-            self.block = block if len(block) <= _KEPT_BLOCK_LIMIT else b"\x00"
+            self._take_block(block)
         matched = STRICT_REQUEST_LINE.fullmatch(data, start, line_end)
         if matched is not None and line_end - start <= REQUEST_LINE_LIMIT:
             self.method, self.target, minor = matched.groups()
@@ -64,6 +66,17 @@ class RequestReader:
         else:
             self._read_doubtful_line(data[start:line_end])
         return max(end, fields_start + 2)
+
+    def _take_block(self, block: bytes) -> None:
+        known = _recent.get(block)
+        if known is None:
+            known = parse_request_fields(block)
+            if len(block) <= _KEPT_BLOCK_LIMIT:
+                if len(_recent) >= _KEPT_BLOCKS:
+                    _recent.clear()
+                _recent[block] = known
+        self.headers = known
+        self.block = block if len(block) <= _KEPT_BLOCK_LIMIT else b"\x00"
 
     def _read_doubtful_line(self, line: bytes) -> None:
         if len(line) > REQUEST_LINE_LIMIT:

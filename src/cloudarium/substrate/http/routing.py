@@ -148,14 +148,10 @@ class ListenerSettings:
 
 @dataclass(slots=True)
 class ListenerCounters:
-    """Plain counters, read and kept by the owner; never reset by the engine."""
+    """Plain counters, read by the owner, never reset. What is to be counted of requests, `Router.finished` counts."""
 
     connections_accepted: int = 0
     connections_open: int = 0
-    requests: int = 0
-    connections_refused: int = 0
-    bytes_received: int = 0
-    bytes_sent: int = 0
 
 
 @dataclass(slots=True, eq=False)

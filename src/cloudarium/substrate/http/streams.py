@@ -24,6 +24,9 @@ class Downstream(Protocol):
     def respond(self, head: ResponseHead, data: bytes, start: int, end: int, done: bool) -> None:
         """The response began: data[start:end] is the first of its body; data[:start] is head.raw when start > 0."""
 
+    def respond_whole(self, head: ResponseHead, data: bytes) -> None:
+        """The whole response came, `data` being head.raw and the body."""
+
     def inform(self, raw: bytes) -> None:
         """An informational response (1xx other than 100 and 101), as it came."""
 

@@ -16,6 +16,8 @@ STRICT_FIELDS: Final = re.compile(rb"(?:[" + TOKEN_CHARACTERS + rb"]++:[\t\x20-\
 LOOSE_FIELDS: Final = re.compile(rb"(?:[" + TOKEN_CHARACTERS + rb"]++:[^\x00\r\n]*+\r\n)*+\r\n")
 """A field block whose values hold anything but NUL, CR and LF: what is taken from targets."""
 STRICT_REQUEST_LINE: Final = re.compile(rb"([" + TOKEN_CHARACTERS + rb"]++) ([!-~]++) HTTP/1\.([01])")
+PLAIN_REQUEST_LINE: Final = re.compile(rb"(?!TRACE )([" + TOKEN_CHARACTERS + rb"]++) (/[!-~]*+) HTTP/1\.1\r\n")
+"""A request line that needs no second look: origin form, HTTP/1.1, an allowed method."""
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00\r\n]*+))?")
 LISTENABLE_FIELD_NAME: Final = re.compile(rb"[-A-Za-z0-9]+")
 """What ELB calls a valid header name (routing.http.drop_invalid_header_fields.enabled)."""

@@ -3,12 +3,22 @@
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
 """
 
-from random import getrandbits
+import os
+from itertools import count
+
+_second = -1
+_prefix = b""
+_counter = count()
 
 
 def new_trace(now: float) -> bytes:
-    """A fresh `1-<8 hex of time>-<24 hex>`."""
-    return b"1-%08x-%024x" % (int(now), getrandbits(96))
+    """A fresh `1-<8 hex of time>-<24 hex>`: 64 random bits a second and a counter, unique within the process."""
+    global _second, _prefix
+    second = int(now)
+    if second != _second:
+        _second = second
+        _prefix = b"1-%08x-%b" % (second & 0xFFFFFFFF, os.urandom(8).hex().encode())
+    return _prefix + b"%08x" % (next(_counter) & 0xFFFFFFFF)
 
 
 def trace_field(client: bytes | None, now: float) -> bytes:

@@ -44,6 +44,7 @@ class Upstream:
         "dial",
         "h2",
         "h2_waiting",
+        "heads",
         "idle",
         "idle_timeout",
         "key",
@@ -87,6 +88,8 @@ class Upstream:
         """Who waits for the HTTP/2 connection that is being opened."""
         self.last_head: ResponseHead | None = None
         """The last response head: targets repeat themselves, and then it is not parsed again."""
+        self.heads: dict[bytes, ResponseHead] = {}
+        """Further response heads that came lately."""
         self.closed = False
         self.active = 0
         """Requests outstanding."""

@@ -11,7 +11,6 @@ from cloudarium.substrate.http.faults import Fault, ProtocolError
 from cloudarium.substrate.http.framing import CHUNKED, NO_BODY, UNTIL_CLOSE
 from cloudarium.substrate.http.heads import ResponseHead, parse_response_head
 from cloudarium.substrate.http.syntax import RESPONSE_HEAD_LIMIT
-from cloudarium.substrate.http.direct import writer
 from cloudarium.substrate.http.wheel import NO_DEADLINE, Wheel
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from cloudarium.substrate.http.upstream import Upstream
 
 _IDLE, _HEAD, _BODY, _TUNNEL, _CLOSED = range(5)
+_KEPT_HEADS = 32
+_KEPT_HEAD_LIMIT = 4096
 WRITE_HIGH_WATER = 256 * 1024
 
 
@@ -31,6 +32,7 @@ class UpstreamH1(asyncio.Protocol):
         "_body",
         "_close_after",
         "_encode_request",
+        "_expects_body",
         "_held",
         "_partial",
         "_raw_body",
@@ -57,6 +59,7 @@ class UpstreamH1(asyncio.Protocol):
         self._close_after = False
         self._encode_request = False
         self._held = False
+        self._expects_body = True
         self.request_done = True
         self.reused = False
         self.deadline = NO_DEADLINE
@@ -64,8 +67,11 @@ class UpstreamH1(asyncio.Protocol):
 
     # --- the exchange, from the client's side
 
-    def start(self, downstream: Downstream, data: bytes, request_done: bool, close_after: bool) -> None:
-        """Send a request: its head and as much of its body as there is."""
+    def start(
+        self, downstream: Downstream, data: bytes, request_done: bool, close_after: bool, expects_body: bool
+    ) -> None:
+        """Send a request's head; `expects_body` unless it was HEAD."""
+        self._expects_body = expects_body
         self.downstream = downstream
         self._state = _HEAD
         self.request_done = request_done
@@ -130,7 +136,7 @@ class UpstreamH1(asyncio.Protocol):
         """asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
-        self._write = writer(self._transport)
+        self._write = self._transport.write
         self._wheel.watched.add(self)
         self._upstream.connections_opened += 1
         self._upstream.open_connections += 1
@@ -141,8 +147,24 @@ class UpstreamH1(asyncio.Protocol):
             if self._partial:
                 data = self._partial + data
                 self._partial = b""
-            head = self._upstream.last_head
-            if head is None or not data.startswith(head.raw):
+            upstream = self._upstream
+            head = upstream.last_head
+            if head is not None and data.startswith(head.raw):
+                if len(data) == head.whole and self._expects_body and self.request_done and not self._close_after:
+                    # The usual: a whole response in one piece, and nothing to change about it.
+                    downstream = self.downstream
+                    assert downstream is not None
+                    self.downstream = None
+                    if upstream.closed or len(upstream.idle) >= upstream.max_idle or self._held:
+                        self._finish(True)
+                    else:
+                        self._state = _IDLE
+                        self.reused = True
+                        self.deadline = self._wheel.time + upstream.idle_timeout
+                        upstream.idle.append(self)
+                    downstream.respond_whole(head, data)
+                    return
+            else:
                 head = self._parse_head(data)
                 if head is None:
                     return
@@ -168,13 +190,20 @@ class UpstreamH1(asyncio.Protocol):
             else:
                 self._partial = data
             return None
-        try:
-            head = parse_response_head(data[: end + 4])
-        except ProtocolError:
-            self._fail(Fault.RESPONSE_MALFORMED)
-            return None
-        if head.status >= 200 and len(head.raw) <= 4096:
-            self._upstream.last_head = head
+        upstream, raw = self._upstream, data[: end + 4]
+        head = upstream.heads.get(raw)
+        if head is None:
+            try:
+                head = parse_response_head(raw)
+            except ProtocolError:
+                self._fail(Fault.RESPONSE_MALFORMED)
+                return None
+            if head.status < 200 or len(raw) > _KEPT_HEAD_LIMIT:
+                return head
+            if len(upstream.heads) >= _KEPT_HEADS:
+                upstream.heads.clear()
+            upstream.heads[raw] = head
+        upstream.last_head = head
         return head
 
     def _take_informational(self, head: ResponseHead, data: bytes) -> None:
@@ -196,7 +225,7 @@ class UpstreamH1(asyncio.Protocol):
     def _take_response(self, head: ResponseHead, data: bytes, start: int) -> None:
         downstream = self.downstream
         assert downstream is not None and downstream.exchange is not None
-        length = NO_BODY if downstream.exchange.method == b"HEAD" else head.length
+        length = head.length if self._expects_body else NO_BODY
         if length >= 0:
             end = start + length
             size = len(data)

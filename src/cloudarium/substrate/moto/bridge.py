@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,7 @@ class MotoBridge:
         self._under_way = 0
         self._changes = 0
         self._iam_changes = 0
+        self._iam_before = self._folder is not None and (self._folder / "iam").exists()
         use_key_owners(cloud, self)
 
     # -- what there is ---------------------------------------------------------------------------------------------
@@ -124,9 +124,10 @@ class MotoBridge:
 
     async def _ask_patiently(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Ask, and where the call is a long poll that found nothing, again until it finds something or has waited."""
+        began = self._cloud.clock.now()
         answer, content = await self._ask(header, body)
         if (wait := answer.get("wait", 0)) > 0:
-            deadline = self._cloud.clock.now() + wait
+            deadline = began + wait
             while answer.get("wait", 0) > 0 and self._cloud.clock.now() < deadline:
                 seen = self._changes
                 for _ in range(_POLL_ANYWAY):
@@ -222,6 +223,8 @@ class MotoBridge:
         await self.close()
         self._iam_changes += 1
         if self._folder is not None:
+            import shutil
+
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     # -- whose keys (kernel.principals.KeyOwners) ------------------------------------------------------------------
@@ -229,9 +232,7 @@ class MotoBridge:
     @property
     def key_epoch(self) -> int:
         """Changes whenever an access key may have come or gone; 0 while there cannot be any."""
-        if self._iam_changes or (self._folder is not None and (self._folder / "iam").exists()):
-            return self._iam_changes + 1
-        return 0
+        return self._iam_changes + 1 if self._iam_changes or self._iam_before else 0
 
     async def key_owner(self, access_key: str) -> KeyOwner | None:
         """The IAM user whose active access key this is."""

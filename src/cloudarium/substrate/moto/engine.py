@@ -35,6 +35,7 @@ _HOP_BY_HOP = frozenset(
         "x-moto-account-id",
     }
 )
+_NOT_PASSED = frozenset({"status", "connection", "transfer-encoding", "date"})
 _MAX_HOSTS = 2_000
 _OUTSIDE_SECONDS = (3.0, 10.0)
 """How long moto may wait to connect and to read when it calls out (SNS to an HTTP endpoint, for one)."""
@@ -132,7 +133,9 @@ class Engine:
             status, answered, content = 400, {}, error.response["Error"]["Message"]
         except NotImplementedError as error:
             raise Refused("NotImplemented", f"{service}: moto says: {error}", 501) from error
-        return Answer(int(status), _clean(answered), _bytes(content))
+        # The length of what a HEAD does not get is told by moto alone.
+        dropped = _NOT_PASSED if method == "HEAD" else _NOT_PASSED | {"content-length"}
+        return Answer(int(status), _clean(answered, dropped), _bytes(content))
 
     def _handler(self, url: str) -> Callable[..., Any] | None:
         parts = urlsplit(url)
@@ -259,11 +262,11 @@ def _routes_of(host: str) -> Iterator[tuple[re.Pattern[str], Callable[..., Any]]
                 yield re.compile(path.format(base)), handler
 
 
-def _clean(headers: Any) -> Headers:
-    """Here moto keeps the status among the headers, and its numbers as numbers."""
+def _clean(headers: Any, dropped: frozenset[str]) -> Headers:
+    """Headers as texts. moto keeps the status among them; framing and date are for whoever writes the answer."""
     cleaned = []
     for name, value in headers.items():
-        if name.lower() in ("status", "connection", "transfer-encoding"):
+        if name.lower() in dropped:
             continue
         for each in value if isinstance(value, (list, tuple)) else (value,):
             text = str(each)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
 import re
 from functools import lru_cache
@@ -66,6 +65,8 @@ def operations(service: str) -> dict[str, bool]:
 
 
 def _modelled(service: str) -> list[str]:
+    import gzip
+
     botocore = _package("botocore")
     if botocore is None:
         return []

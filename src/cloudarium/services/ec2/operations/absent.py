@@ -12,6 +12,7 @@ from cloudarium.kernel.errors import AwsError
 from cloudarium.services.ec2.api import api
 from cloudarium.services.ec2.errors import combination
 from cloudarium.services.ec2.filters import FilterSet
+from cloudarium.services.ec2.instance_filters import INSTANCE_STATUS, INSTANCES
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
@@ -33,17 +34,19 @@ _FLOW_LOG_FILTERS = FilterSet(
 )
 
 
-@api(partial="there are no instances yet, so the answer is empty; the names of filters are not checked")
+@api(partial="there are no instances yet, so the answer is empty")
 def describe_instances(ctx: Context, request: DescribeInstancesRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html."""
     _no_instances(request)
+    INSTANCES.compile(request.get("Filters"))
     return {"Reservations": []}
 
 
-@api(partial="there are no instances yet, so the answer is empty; the names of filters are not checked")
+@api(partial="there are no instances yet, so the answer is empty")
 def describe_instance_status(ctx: Context, request: DescribeInstanceStatusRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html."""
     _no_instances(request)
+    INSTANCE_STATUS.compile(request.get("Filters"))
     return {"InstanceStatuses": []}
 
 

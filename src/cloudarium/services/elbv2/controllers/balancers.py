@@ -32,7 +32,7 @@ class Balancers:
         self._balancers = cloud.store.table(LoadBalancer)
         self._nodes = cloud.store.table(Node)
 
-    def keys(self) -> list[Key]:
+    def every(self) -> list[Key]:
         """Every load balancer that is, or that left nodes behind."""
         there = [(scope, balancer.arn) for scope, balancer in self._balancers.everywhere()]
         return list(dict.fromkeys(there + [(scope, n.load_balancer_arn) for scope, n in self._nodes.everywhere()]))

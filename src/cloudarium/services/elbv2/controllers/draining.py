@@ -21,7 +21,7 @@ class Draining:
         self._cloud = cloud
         self._targets = cloud.store.table(Target)
 
-    def keys(self) -> list[Key]:
+    def every(self) -> list[Key]:
         """Every target that drains."""
         return [(scope, t.key) for scope, t in self._targets.everywhere() if t.draining_until is not None]
 

@@ -33,7 +33,8 @@ class Plane:
         self.link = link
         self._revision = 0
         self._sent: dict[str, int] = {}
-        self._applied: dict[str, tuple[int, asyncio.Event]] = {}
+        self._applied: dict[str, int] = {}
+        self._waiting: dict[str, list[asyncio.Event]] = {}
         self._listening: set[tuple[str, str, int]] = set()
         self.scopes: dict[str, Scope] = {}
         """Where each load balancer that is served lives."""
@@ -96,30 +97,30 @@ class Plane:
         if arn in self._sent:
             self.link.post(wire.Gone(arn))
         self._sent.pop(arn, None)
+        self._applied.pop(arn, None)
         self.scopes.pop(arn, None)
         self._listening -= {there for there in self._listening if there[0] == arn}
 
     def applied(self, arn: str, revision: int) -> None:
         """The worker works by a snapshot."""
-        waiting = self._applied.get(arn)
-        if waiting is not None and revision >= waiting[0]:
-            waiting[1].set()
+        self._applied[arn] = revision
+        for waiting in self._waiting.pop(arn, ()):
+            waiting.set()
 
     async def wait_until_served(self, arn: str) -> bool:
         """Whether the worker took the last snapshot of a load balancer, within some host seconds."""
         revision = self._sent.get(arn)
         if revision is None:
             return False
-        event = asyncio.Event()
-        self._applied[arn] = (revision, event)
         try:
             # Guards a process, whose time is the host's.
             async with asyncio.timeout(_WORKER_PATIENCE):
-                await event.wait()
+                while self._applied.get(arn, 0) < revision:
+                    event = asyncio.Event()
+                    self._waiting.setdefault(arn, []).append(event)
+                    await event.wait()
         except TimeoutError:
             return False
-        finally:
-            self._applied.pop(arn, None)
         return True
 
     def health_changed(self, change: wire.HealthChange) -> None:

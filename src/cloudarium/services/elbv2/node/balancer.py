@@ -11,7 +11,7 @@ from cloudarium.services.elbv2.node.counting import Counts, GroupCounts, NodeCou
 from cloudarium.services.elbv2.node.groups import GroupView
 from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter
 from cloudarium.services.elbv2.node.stickiness import Stickiness
-from cloudarium.services.elbv2.node.wire import Balancer, ListenerSnap, NodeSnap, TargetSnap
+from cloudarium.services.elbv2.node.wire import Balancer, HealthChange, ListenerSnap, NodeSnap, TargetSnap
 from cloudarium.substrate.http.desync import DesyncMode
 from cloudarium.substrate.http.downstream_h1 import DownstreamH1
 from cloudarium.substrate.http.downstream_h2 import DownstreamH2
@@ -129,11 +129,11 @@ class BalancerState:
                 if listener.settings != settings:
                     listener.settings = settings
 
-    def health_changed(self, zone: str, group_arn: str, key: str, state: str, slow_since: float) -> None:
+    def health_changed(self, change: HealthChange) -> None:
         """A target's health changed, as the node of a zone sees it."""
-        node = self.nodes.get(zone)
-        if node is not None and (group := node.groups.get(group_arn)) is not None:
-            group.change(key, state, slow_since)
+        node = self.nodes.get(change.zone)
+        if node is not None and (group := node.groups.get(change.group_arn)) is not None:
+            group.change(change.key, change.state, change.slow_since)
 
     # -- clients ---------------------------------------------------------------------------------------------------
 

@@ -66,9 +66,7 @@ class Worker:
                 self._dialed(message, fds)
             case wire.HealthChange():
                 if (state := self._balancers.get(message.arn)) is not None:
-                    state.health_changed(
-                        message.zone, message.group_arn, message.key, message.state, message.slow_since
-                    )
+                    state.health_changed(message)
             case wire.Adopt():
                 self._spawn(self._adopt(message, fds.pop()))
             case wire.Clock():
