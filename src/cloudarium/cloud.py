@@ -11,8 +11,6 @@ import socket
 import sys
 from pathlib import Path
 
-
-
 from cloudarium import services
 from cloudarium.gateway.admin import Admin
 from cloudarium.gateway.app import Gateway
@@ -121,9 +119,7 @@ class Process:
 
 def main(boot: Boot) -> None:
     """Run the cloud in this process; returns when it has stopped."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop
 
     async def serve() -> None:

@@ -169,6 +169,23 @@ def test_foreground_stops_in_order(make: Make, number: signal.Signals) -> None:
     tree.assert_gone()
 
 
+def test_asking_twice_kills_a_cloud_that_does_not_stop(make: Make) -> None:
+    tree = make("deaf")
+    tree.up()
+    init = [pid for pid in tree.alive() if Path(f"/proc/{pid}/comm").read_text() == "cloudarium-init\n"]
+    agent = json.loads((tree.folder / "run/cloudarium" / str(tree.port) / "state.json").read_text())["pid"]
+    assert len(init) == 1
+
+    def ask_again() -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(agent, signal.SIGTERM)
+        return not tree.alive()
+
+    # Well before the agent itself would lose patience.
+    until(ask_again, "the tree ends", 5)
+    tree.assert_gone()
+
+
 def test_up_says_who_is_in_the_way(make: Make) -> None:
     tree = make()
     tree.up()

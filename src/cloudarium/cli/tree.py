@@ -67,7 +67,7 @@ def status(options: argparse.Namespace) -> int:
         if holder is None or failure.status == NOT_RUNNING:
             raise
         raise Failure(f"{failure.error} (phase: {state.get('phase', 'unknown')})", _log_hint(state)) from None
-    facts = state | health | {"processes": _processes(state.get("pid"), health.get("processes", []))}
+    facts = state | health | {"processes": _processes(state, health.get("processes", []))}
     print(json.dumps(facts) if options.json else _describe(options.port, facts))
     return OK
 
@@ -76,17 +76,19 @@ def _log_hint(state: dict[str, Any]) -> str:
     return f"see its log: {state['log']}" if state.get("log") else "see the terminal it was started in"
 
 
-def _processes(agent: int | None, reported: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _processes(state: dict[str, Any], reported: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The tree with the host's process ids: the cloud knows its children by the ids of its own namespace."""
+    agent = state.get("pid")
     if agent is None:
         return reported
+    depth = 1 if state.get("namespaces") else 0
     names = {int(process["pid"]): str(process["name"]) for process in reported if "pid" in process}
     known = {"cloudarium-host": "host agent", "cloudarium-init": "init", "cloudarium": "cloud"}
     rows: list[dict[str, Any]] = []
     for process in [proctree.read(agent), *proctree.descendants(agent)]:
         if process is None or process.state == "Z":
             continue
-        inner = proctree.inner_pid(process.pid)
+        inner = proctree.inner_pid(process.pid, depth)
         name = known.get(process.name) or names.get(inner or 0) or process.name
         rows.append({"name": name, "pid": process.pid, "inner_pid": inner, "rss_kib": proctree.resident(process.pid)})
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import sys
@@ -50,7 +51,7 @@ class Claim:
         self.owner = os.getpid()
         self._locks: list[Lock] = []
         try:
-            self.runtime_dir = runtime.make_runtime_dir(port)
+            self.runtime_dir = _runtime_dir(port)
             self._take(os.path.join(self.runtime_dir, "lock"), self._port_is_taken)
             self.gateway = self._listen()
             if self.data_dir is not None:
@@ -62,6 +63,7 @@ class Claim:
         except OSError as error:
             self.release()
             raise Failure(str(error), "choose another data folder: --data DIR, or --ephemeral for none") from None
+        self._folder_fd = _keep_from_cleaners(self.runtime_dir)
         self.log = os.path.join(self.data_dir or self.runtime_dir, "cloudarium.log")
 
     def hold(self) -> None:
@@ -128,6 +130,20 @@ class Claim:
             self._locks.pop().release()
 
 
+def _runtime_dir(port: int) -> str:
+    try:
+        return runtime.make_runtime_dir(port)
+    except OSError as error:
+        raise Failure(str(error), "set XDG_RUNTIME_DIR to a private folder of this user") from None
+
+
+def _keep_from_cleaners(folder: str) -> int:
+    """Lock a folder itself: what removes old files from temporary folders leaves locked ones alone."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    return fd
+
+
 class Announcer:
     """Tells the person, and other commands by ``state.json``, how the cloud is doing."""
 
@@ -147,7 +163,10 @@ class Announcer:
     def on_state(self, state: dict[str, Any]) -> None:
         """Write the state down; say so when the cloud is ready, and when it is back."""
         facts = self._facts | state
-        runtime.write_state(self._claim.runtime_dir, facts)
+        try:
+            runtime.write_state(self._claim.runtime_dir, facts)
+        except OSError as error:  # a full disk is no reason to take the cloud down
+            print(f"cloudarium: {error}; `cloudarium status` will know less", file=sys.stderr, flush=True)
         if state["phase"] == "running":
             if self._announced:
                 print("cloudarium: the cloud is back", file=sys.stderr, flush=True)

@@ -8,23 +8,25 @@ function that changed nothing is answered in the same turn of the loop; everythi
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cloudarium.gateway import wire
 from cloudarium.gateway.audit import Audit
-from cloudarium.gateway.detect import Detected, detect, protocol_hint
+from cloudarium.gateway.detect import Detected, detect, refusal
 from cloudarium.gateway.dispatch import Dispatcher, internal_failure
-from cloudarium.gateway.sigv4 import Credential, account_of
-from cloudarium.gateway.wire.chunked import is_chunked, plain_body
+from cloudarium.gateway.sigv4 import Credential
 from cloudarium.gateway.wire import WireRequest, WireResponse
+from cloudarium.gateway.wire.chunked import is_chunked, plain_body
+from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.identity import DEFAULT_ACCOUNT, DEFAULT_REGION, Principal, root
 from cloudarium.kernel.ids import request_id
-from cloudarium.kernel.principals import principal_of
+from cloudarium.kernel.principals import known_principal, principal_of
 from cloudarium.kernel.service import OperationInfo, Service
 from cloudarium.kernel.store import Scope
 
@@ -72,7 +74,7 @@ class Gateway:
         self._dispatcher = dispatcher
         self._audit = audit
         self._rest = rest
-        self._roots: dict[str, Principal] = {}
+        self._anyone = root(DEFAULT_ACCOUNT)
         self.tallies: dict[tuple[str, str], Tally] = {}
 
     def answer(self, request: WireRequest, peer: str) -> WireResponse | Awaitable[WireResponse]:
@@ -84,50 +86,57 @@ class Gateway:
             if is_chunked(request):
                 _unwrap(request)
         except AwsError as error:
-            return wire.serialize_unknown_error(protocol_hint(request), error, identifier)
+            return refusal(request, error, identifier)
+        try:
+            principal = self._anyone if credential is None else known_principal(self._cloud, credential.access_key)
+        except AwsError as error:
+            return wire.serialize_service_error(detected.service, detected.protocol, error, identifier)
+        call = _Call(self, request, detected, peer, identifier)
+        if principal is None:
+            return self._identify(call, credential)
+        return self._route(call, principal)
+
+    async def _identify(self, call: _Call, credential: Credential | None) -> WireResponse:
+        """Find out whose key it is where somebody must be asked, then go on."""
+        assert credential is not None
+        try:
+            principal = await principal_of(self._cloud, credential.access_key)
+        except AwsError as error:
+            return wire.serialize_service_error(call.detected.service, call.detected.protocol, error, call.identifier)
+        answer = self._route(call, principal)
+        return answer if isinstance(answer, WireResponse) else await answer
+
+    def _route(self, call: _Call, principal: Principal) -> WireResponse | Awaitable[WireResponse]:
+        detected, credential = call.detected, call.detected.credential
+        region = (credential.region if credential is not None else "") or DEFAULT_REGION
+        agent = call.request.headers.get("user-agent", "")
+        call.ctx = Context(self._cloud, Scope(principal.account, region), principal, call.identifier, call.peer, agent)
         service = self._cloud.services.get(detected.service)
         if service is None:
-            return self._forward(request, detected, credential, peer, identifier)
+            return self._forward(call)
         try:
-            operation = wire.operation(detected.service, detected.protocol, detected.operation_name)
+            call.operation = wire.operation(detected.service, detected.protocol, detected.operation_name)
         except AwsError as error:
-            return wire.serialize_unknown_error(detected.protocol, error, identifier)
-        return self._serve(service, operation, request, detected, credential, peer, identifier)
+            return wire.serialize_service_error(detected.service, detected.protocol, error, call.identifier)
+        call.service = service
+        return self._serve(call)
 
     # -- our services ----------------------------------------------------------------------------------------------
 
-    def _serve(
-        self,
-        service: Service,
-        operation: wire.Operation,
-        request: WireRequest,
-        detected: Detected,
-        credential: Credential | None,
-        peer: str,
-        identifier: str,
-    ) -> WireResponse | Awaitable[WireResponse]:
-        started = self._cloud.clock.host_time()
-        scope = self._scope(service, credential)
-        principal = self._known_principal(credential, scope)
-        ctx = Context(
-            self._cloud, scope, principal or root(scope.account), identifier, peer, request.headers.get("user-agent", "")
-        )  # fmt: skip
-        call = _Call(self, service, operation, ctx, detected.operation_name, started)
+    def _serve(self, call: _Call) -> WireResponse | Awaitable[WireResponse]:
         try:
-            info = self._dispatcher.find(service, detected.operation_name)
-            call.parameters = operation.parse(request, detected.path_params)
-            if principal is None or info.is_async or not self._cloud.is_started(service):
-                return self._serve_later(call, info, credential if principal is None else None)
-            output, changed = self._dispatcher.run_now(info, ctx, call.parameters)
+            info = self._dispatcher.find(call.service, call.name)
+            call.parameters = call.operation.parse(call.request, call.detected.path_params)
+            if info.is_async or not self._cloud.is_started(call.service):
+                return self._serve_later(call, info)
+            output, changed = self._dispatcher.run_now(info, call.ctx, call.parameters)
         except AwsError as error:
             return call.failed(error)
         response = call.succeeded(output)
         return self._after_commit(call, response) if changed else response
 
-    async def _serve_later(self, call: _Call, info: OperationInfo, credential: Credential | None) -> WireResponse:
+    async def _serve_later(self, call: _Call, info: OperationInfo) -> WireResponse:
         try:
-            if credential is not None:
-                call.ctx.principal = await principal_of(self._cloud, credential.access_key)
             await self._cloud.ensure_started(call.service)
             output = await self._dispatcher.run(info, call.ctx, call.parameters or {})
         except AwsError as error:
@@ -154,40 +163,12 @@ class Gateway:
         tally.seconds += self._cloud.clock.host_time() - call.started
         self._audit.record(call.ctx, call.service.event_source, call.name, call.parameters, output, error)
 
-    # -- who and where ---------------------------------------------------------------------------------------------
-
-    def _scope(self, service: Service | None, credential: Credential | None) -> Scope:
-        if credential is None:
-            return Scope(DEFAULT_ACCOUNT, DEFAULT_REGION)
-        account = account_of(credential.access_key, DEFAULT_ACCOUNT)
-        return Scope(account, credential.region or DEFAULT_REGION)
-
-    def _known_principal(self, credential: Credential | None, scope: Scope) -> Principal | None:
-        """The principal when it needs no look-up: the root user behind a 12-digit or unknown simple key id."""
-        if credential is None:
-            return root(scope.account)
-        key = credential.access_key
-        known = self._roots.get(key)
-        if known is None and not key.startswith(("AKIA", "ASIA")):
-            if len(self._roots) > 10_000:
-                self._roots.clear()
-            known = self._roots[key] = root(scope.account, key)
-        return known
-
     # -- the rest of AWS -------------------------------------------------------------------------------------------
 
-    async def _forward(
-        self, request: WireRequest, detected: Detected, credential: Credential | None, peer: str, identifier: str
-    ) -> WireResponse:
-        scope = self._scope(None, credential)
-        name = detected.operation_name
-        ctx = Context(
-            self._cloud, scope, root(scope.account), identifier, peer, request.headers.get("user-agent", "")
-        )  # fmt: skip
+    async def _forward(self, call: _Call) -> WireResponse:
+        request, detected, scope = call.request, call.detected, call.ctx.scope
         error: AwsError | None = None
         try:
-            if credential is not None:
-                ctx.principal = await principal_of(self._cloud, credential.access_key)
             target = f"{request.path}?{request.query}" if request.query else request.path
             status, headers, body = await self._rest.forward(
                 request.method,
@@ -197,15 +178,15 @@ class Gateway:
                 scope.account,
                 scope.region,
                 service=detected.service,
-                operation=name,
+                operation=call.name,
             )
             response = WireResponse(status, [*headers, (ANSWERED_BY, self._rest.name)], body)
             if status >= 400:
-                error = AwsError(f"HTTP{status}", "answered by the mock library", status)
+                error = AwsError(_error_code(body) or f"HTTP{status}", "", status)
         except AwsError as failure:
             error = failure
-            response = self._failure_of(detected, failure, identifier)
-        self._audit.record(ctx, f"{detected.service}.amazonaws.com", name, None, None, error)
+            response = self._failure_of(detected, failure, call.identifier)
+        self._audit.record(call.ctx, f"{detected.service}.amazonaws.com", call.name, None, None, error)
         return response
 
     @staticmethod
@@ -213,37 +194,61 @@ class Gateway:
         try:
             operation = wire.operation(detected.service, detected.protocol, detected.operation_name)
         except AwsError:
-            return wire.serialize_unknown_error(detected.protocol, error, identifier)
+            return wire.serialize_service_error(detected.service, detected.protocol, error, identifier)
         return operation.serialize_error(error, identifier)
 
 
 class _Call:
-    """One call to a service of ours on its way through."""
+    """One call on its way through; ``ctx``, ``service`` and ``operation`` are set once they are known."""
 
-    __slots__ = ("ctx", "gateway", "name", "operation", "parameters", "service", "started")
+    __slots__ = (
+        "ctx",
+        "detected",
+        "gateway",
+        "identifier",
+        "name",
+        "operation",
+        "parameters",
+        "peer",
+        "request",
+        "service",
+        "started",
+    )
 
-    def __init__(
-        self, gateway: Gateway, service: Service, operation: wire.Operation, ctx: Context, name: str, started: float
-    ) -> None:
+    ctx: Context
+    service: Service
+    operation: wire.Operation
+
+    def __init__(self, gateway: Gateway, request: WireRequest, detected: Detected, peer: str, identifier: str) -> None:
         self.gateway = gateway
-        self.service = service
-        self.operation = operation
-        self.ctx = ctx
-        self.name = name
-        self.started = started
+        self.request = request
+        self.detected = detected
+        self.name = detected.operation_name
+        self.peer = peer
+        self.identifier = identifier
+        self.started = Clock.host_time()
         self.parameters: dict[str, Any] | None = None
 
     def succeeded(self, output: Any) -> WireResponse:
-        response = self.operation.serialize(output, self.ctx.request_id)
+        response = self.operation.serialize(output, self.identifier)
         response.headers.append((ANSWERED_BY, "cloudarium"))
         self.gateway.finish(self, output, None)
         return response
 
     def failed(self, error: AwsError) -> WireResponse:
-        response = self.operation.serialize_error(error, self.ctx.request_id)
+        response = self.operation.serialize_error(error, self.identifier)
         response.headers.append((ANSWERED_BY, "cloudarium"))
         self.gateway.finish(self, None, error)
         return response
+
+
+_ERROR_CODE = re.compile(rb'<Code>([\w.]{1,100})</Code>|"__type"\s*:\s*"(?:[^"#]{0,100}#)?([\w.]{1,100})"')
+
+
+def _error_code(body: bytes) -> str:
+    """The code in an error answer of any protocol, for the record; empty when there is none."""
+    found = _ERROR_CODE.search(body, 0, 4096)
+    return (found.group(1) or found.group(2)).decode() if found else ""
 
 
 def _unwrap(request: WireRequest) -> None:

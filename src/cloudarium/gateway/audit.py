@@ -1,7 +1,7 @@
 """One CloudTrail record per API call, kept in the store's ``cloudtrail`` journal.
 
 Record contents: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
-Values of members whose name or model says they are secret are hidden, as CloudTrail hides them.
+Values of members whose name says that they are secret are hidden, as CloudTrail hides them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import msgspec
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.identity import Principal
+from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.store import Store
 
 JOURNAL = "cloudtrail"
@@ -25,9 +25,28 @@ _TRIM_EVERY = 500
 _READ_PREFIXES = ("Describe", "Get", "List", "Lookup", "Head", "Search", "BatchGet", "Query", "Scan", "Select")
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _SECRETS = frozenset(
-    "password masteruserpassword newpassword oldpassword secretstring secretbinary secretaccesskey plaintext "
-    "privatekey keymaterial authtoken token sessiontoken clientsecret presharedkey certificatebody passphrase".split()
+    {
+        "authtoken",
+        "certificatebody",
+        "clientsecret",
+        "keymaterial",
+        "masteruserpassword",
+        "newpassword",
+        "oldpassword",
+        "passphrase",
+        "password",
+        "plaintext",
+        "presharedkey",
+        "privatekey",
+        "secretaccesskey",
+        "secretbinary",
+        "secretstring",
+        "sessiontoken",
+        "token",
+    }
 )
+"""Member names, in lower case, whose values are never recorded."""
+
 _MAX_RECORD = 65_536
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -53,8 +72,6 @@ class Audit:
         parameters: Mapping[str, Any] | None,
         output: Mapping[str, Any] | None,
         error: AwsError | None = None,
-        *,
-        secrets: frozenset[str] = frozenset(),
     ) -> None:
         """Record one call with its parameters and, when it changed something, its answer."""
         now = self._clock.now()
@@ -68,8 +85,8 @@ class Audit:
             "awsRegion": ctx.region,
             "sourceIPAddress": ctx.source_ip,
             "userAgent": ctx.user_agent,
-            "requestParameters": _shown(parameters, secrets) if parameters else None,
-            "responseElements": None if reads or error or not output else _shown(output, secrets),
+            "requestParameters": _shown(parameters) if parameters else None,
+            "responseElements": None if reads or error or not output else _shown(output),
             "requestID": ctx.request_id,
             "eventID": request_id(),
             "readOnly": reads,
@@ -109,17 +126,16 @@ def _identity(principal: Principal) -> dict[str, Any]:
     return identity
 
 
-def _shown(value: Any, secrets: frozenset[str]) -> Any:
+def _shown(value: Any) -> Any:
     """Parameters as CloudTrail shows them: first letters lowered, secrets hidden, blobs left out."""
     if isinstance(value, Mapping):
         shown = {}
         for name, inner in value.items():
             key = name[:1].lower() + name[1:] if isinstance(name, str) else str(name)
-            hide = key.lower() in _SECRETS or name in secrets
-            shown[key] = _HIDDEN if hide else _shown(inner, secrets)
+            shown[key] = _HIDDEN if key.lower() in _SECRETS else _shown(inner)
         return shown
     if isinstance(value, (list, tuple)):
-        return [_shown(inner, secrets) for inner in value]
+        return [_shown(inner) for inner in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%b %d, %Y %I:%M:%S %p")
     if isinstance(value, (bytes, bytearray)):

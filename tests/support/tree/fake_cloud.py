@@ -32,6 +32,17 @@ def never_ready(boot: Boot) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def deaf(boot: Boot) -> None:
+    """A cloud that is ready, and does not stop when asked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    async def serve() -> None:
+        await HostClient(boot.channel_fd).ready()
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
 def node(channel_fd: int) -> None:
     """A child that stays, whatever happens to its channel."""
     signal.pause()

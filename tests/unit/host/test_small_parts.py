@@ -72,6 +72,12 @@ def test_runtime_dir_that_is_a_link_is_refused(private: Path) -> None:
         runtime.make_runtime_dir(4566)
 
 
+def test_runtime_dir_of_somebody_else_is_not_used(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc/1" if os.getuid() else "/nonexistent")
+    monkeypatch.setenv("TMPDIR", str(private))
+    assert runtime.runtime_dir(4566) == str(private / f"cloudarium-{os.getuid()}" / "4566")
+
+
 def test_state_is_read_back_and_torn_state_is_none(private: Path) -> None:
     runtime.write_state(str(private), {"pid": 1})
     assert runtime.read_state(str(private)) == {"pid": 1}
@@ -110,7 +116,8 @@ def test_process_table() -> None:
     child.stdout.readline()
     found = {process.pid: process for process in proctree.descendants(os.getpid())}
     assert (found[child.pid].name, found[child.pid].parent) == (name, os.getpid())
-    assert proctree.inner_pid(os.getpid()) == os.getpid()
+    assert proctree.inner_pid(os.getpid(), 0) == os.getpid()
+    assert proctree.inner_pid(os.getpid(), 7) is None
     assert child.pid in {process.pid for process in proctree.members(proctree.pid_namespace(os.getpid()) or 0)}
     child.communicate(b"\n")
     assert proctree.read(child.pid) is None

@@ -49,7 +49,11 @@ class H2Client:
         self.writer.write(self.connection.data_to_send())
 
     def request(
-        self, path: bytes = b"/", method: bytes = b"GET", fields: list[tuple[bytes, bytes]] | None = None, end: bool = True
+        self,
+        path: bytes = b"/",
+        method: bytes = b"GET",
+        fields: list[tuple[bytes, bytes]] | None = None,
+        end: bool = True,
     ) -> int:
         number: int = self.connection.get_next_available_stream_id()
         pseudo = [(b":method", method), (b":scheme", b"http"), (b":authority", b"lb.example"), (b":path", path)]

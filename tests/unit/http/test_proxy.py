@@ -12,8 +12,8 @@ from cloudarium.substrate.http.routing import (
     Blackhole,
     Decision,
     Fail,
-    ForwardedForMode,
     Forward,
+    ForwardedForMode,
     ListenerSettings,
     Reset,
     Respond,
@@ -71,7 +71,11 @@ async def test_trace_id_of_the_client_is_kept(sent: bytes, expected: bytes) -> N
         (ListenerSettings(forwarded_for=ForwardedForMode.PRESERVE), b"X-Forwarded-For: 9.9.9.9\r\n", b"9.9.9.9"),
         (ListenerSettings(forwarded_for=ForwardedForMode.PRESERVE), b"", None),
         (ListenerSettings(forwarded_for=ForwardedForMode.REMOVE), b"X-Forwarded-For: 9.9.9.9\r\n", None),
-        (ListenerSettings(), b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n", b"1.1.1.1, 2.2.2.2, 127.0.0.1"),
+        (
+            ListenerSettings(),
+            b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n",
+            b"1.1.1.1, 2.2.2.2, 127.0.0.1",
+        ),
     ],
 )
 async def test_forwarded_for_modes(settings: ListenerSettings, sent: bytes, expected: bytes | None) -> None:
@@ -465,5 +469,3 @@ async def test_empty_line_before_a_request_is_ignored() -> None:
         client = await p.client()
         client.send(b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert [(await client.response())[2] for _ in range(2)] == [b"x", b"x"]
-
-

@@ -59,6 +59,7 @@ def test_large_bodies_are_stored_once(tmp_path: Path) -> None:
 
 def test_journals_are_their_owners_alone(tmp_path: Path) -> None:
     write(tmp_path / "moto", [{"body": b"x" * 100_000}])
+    assert (tmp_path / "moto").stat().st_mode & 0o077 == 0
     assert (tmp_path / "moto" / "journal").stat().st_mode & 0o077 == 0
     assert (tmp_path / "moto" / "blobs").stat().st_mode & 0o077 == 0
 

@@ -7,12 +7,13 @@ import re
 
 UTC = dt.UTC
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,12})?([eE]\+?\d{1,2})?")
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,12})?([eE]\+?\d{1,2})?", re.ASCII)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(
     r"(?:[A-Za-z]{3,9}, )?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?"
-    r"(?: (?:GMT|UTC|\+0000))?"
+    r"(?: (?:GMT|UTC|\+0000))?",
+    re.ASCII,
 )
 
 

@@ -252,7 +252,7 @@ class Agent:
             self._dismiss_init()
         else:
             self._command({"do": "stop"})
-            self._loop.call_later(STOP_SECONDS, self._kill_init)
+            self._loop.call_later(STOP_SECONDS, self._lose_patience)
 
     def _dismiss_init(self) -> None:
         """Close the channel to init, which then ends, and with it everything below."""
@@ -260,6 +260,11 @@ class Agent:
             self._loop.unwatch(self._init.channel)
             self._init.channel.close()
             self._loop.call_later(STOP_SECONDS, self._kill_init)
+
+    def _lose_patience(self) -> None:
+        if self._init is not None:
+            print(f"cloudarium: the cloud did not stop within {STOP_SECONDS:.0f} s; killing it", file=sys.stderr)
+            self._kill_init()
 
     def _kill_init(self) -> None:
         if self._init is not None:

@@ -80,14 +80,14 @@ def kill_children(parent: int, spare: int | None = None) -> None:
                 spared.add(pid)  # it changed its user: not ours to kill
 
 
-def inner_pid(pid: int) -> int | None:
-    """The process id that ``pid`` has in its own, innermost pid namespace."""
+def inner_pid(pid: int, depth: int) -> int | None:
+    """The id that ``pid`` has ``depth`` pid namespaces below the one of this /proc; None when it has none there."""
     try:
         with open(f"/proc/{pid}/status") as file:
             for line in file:
                 if line.startswith("NSpid:"):
-                    return int(line.split()[-1])
-    except OSError:
+                    return int(line.split()[1:][depth])
+    except (OSError, IndexError):
         pass
     return None
 

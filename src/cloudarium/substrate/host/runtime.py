@@ -107,9 +107,19 @@ def _parse(data: bytes) -> dict[str, Any]:
 def runtime_dir(port: int) -> str:
     """The runtime folder of the cloud on ``port``, which need not exist."""
     base = os.environ.get("XDG_RUNTIME_DIR")
-    scratch = os.environ.get("TMPDIR") or "/tmp"
-    parent = os.path.join(base, "cloudarium") if base else os.path.join(scratch, f"cloudarium-{os.getuid()}")
+    if base and _is_ours(base):
+        parent = os.path.join(base, "cloudarium")
+    else:
+        parent = os.path.join(os.environ.get("TMPDIR") or "/tmp", f"cloudarium-{os.getuid()}")
     return os.path.join(parent, str(port))
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether a folder is this user's: after ``su`` the variable often still names somebody else's."""
+    try:
+        return os.stat(folder).st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def make_runtime_dir(port: int) -> str:
@@ -119,7 +129,7 @@ def make_runtime_dir(port: int) -> str:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise PermissionError(f"{folder} belongs to someone else; remove it or set XDG_RUNTIME_DIR")
+            raise PermissionError(f"{folder} is not a folder of this user")
         if found.st_mode & 0o077:
             os.chmod(folder, 0o700)
     return path

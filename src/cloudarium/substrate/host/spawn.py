@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _HANDSHAKE_SECONDS = 10.0
+_TRIES = 3
 
 
 class Spawned:
@@ -30,22 +31,33 @@ class Spawned:
 
     __slots__ = ("channel", "mode", "pid", "private_proc", "reason")
 
-    def __init__(self, pid: int, channel: socket.socket, mode: str, private_proc: bool, reason: str) -> None:
+    def __init__(self, pid: int, channel: socket.socket, mode: str, private_proc: bool) -> None:
         self.pid = pid
         self.channel = channel
         self.mode = mode
         self.private_proc = private_proc
-        self.reason = reason
+        self.reason = ""
 
 
 def spawn_init(entry: str, modes: list[str], in_child: Callable[[], object]) -> Spawned:
     """Start init in the first of ``modes`` that the kernel grants.
 
     ``entry`` is the cloud's ``module:function``; ``in_child`` closes what init must not inherit. The caller must be a
-    subreaper and have one thread. Raises OSError when no mode works.
+    subreaper and have one thread. Raises OSError when no mode works, or init is killed again and again.
     """
     reason = ""
     for mode in modes:
+        answer = _attempt(mode, entry, in_child)
+        if isinstance(answer, Spawned):
+            answer.reason = reason if mode == namespaces.NONE else ""
+            return answer
+        reason = answer
+    raise OSError(reason)
+
+
+def _attempt(mode: str, entry: str, in_child: Callable[[], object]) -> Spawned | str:
+    """Start init in one mode; the kernel's refusal in words otherwise."""
+    for _ in range(_TRIES):
         ours, theirs = wire.pair()
         agent = os.getpid()
         # What is still buffered would be printed once more by the child.
@@ -59,17 +71,20 @@ def spawn_init(entry: str, modes: list[str], in_child: Callable[[], object]) -> 
         ours.settimeout(_HANDSHAKE_SECONDS)
         try:
             answer = _handshake(ours)
-        except OSError as error:
-            answer = {"errno": error.errno or 0, "step": "starting init"}
+        except OSError:
+            # Killed on the way: that says nothing about what the kernel grants. Init ends with its channel.
+            ours.close()
+            os.kill(middle, signal.SIGKILL)
+            os.waitpid(middle, 0)
+            continue
         if mode != namespaces.NONE:
             os.waitpid(middle, 0)
         if "init" in answer:
             ours.setblocking(False)
-            pid, private_proc = int(str(answer["init"])), bool(answer["private_proc"])
-            return Spawned(pid, ours, mode, private_proc, reason if mode == namespaces.NONE else "")
+            return Spawned(int(str(answer["init"])), ours, mode, bool(answer["private_proc"]))
         ours.close()
-        reason = namespaces.explain(int(str(answer["errno"])), str(answer["step"]))
-    raise OSError(reason)
+        return namespaces.explain(int(str(answer["errno"])), str(answer["step"]))
+    raise OSError(f"init was killed {_TRIES} times while it started")
 
 
 def _handshake(channel: socket.socket) -> dict[str, object]:

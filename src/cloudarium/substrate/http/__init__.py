@@ -2,13 +2,15 @@
 
 The proxy
     engine.ProxyEngine(loop, now)      one per process: `serve(listening socket, listener)`,
-                                       `adopt(accepted socket, bytes read so far, listener=…)`, `drain(listener)`, `close()`
+                                       `adopt(accepted socket, bytes read so far, listener=…)`, `drain(listener)`,
+                                       `close()`
     engine.SharedPort(choose, hand_on) for `adopt`: each request's Host chooses the listener; a connection whose Host
                                        is nobody's goes to `hand_on(file descriptor, unread bytes)`
     routing.Listener(router, settings) where clients come in; assign `.router` and `.settings` to change them;
                                        `.counters` are plain integers
     routing.ListenerSettings           attributes that the engine itself acts on (times in seconds)
-    routing.Router                     protocol: `route(exchange) -> Decision`, `finished(exchange)`; an immutable snapshot
+    routing.Router                     protocol: `route(exchange) -> Decision`, `finished(exchange)`; an immutable
+                                       snapshot
     routing.Forward, Respond, Fail, Reset, Blackhole, HandOff      the decisions
     upstream.Upstream(address, port, dial, key=…, protocol=…, owner=…)  a target: its pool and counters (`active` is the
                                        number of outstanding requests, for least-outstanding-requests); outlives routers
@@ -24,5 +26,7 @@ The server (the gateway's)
 Health checks
     probe.probe(socket, request, timeout) -> ProbeResult           one request over one connected socket
 
-The pieces, pure: syntax, fields, heads, request_reader, framing, chunked, desync, inspection, forwarding, trace, answers.
+The pieces without I/O: syntax, fields, heads, request_reader, framing, chunked, desync, inspection, forwarding,
+trace, answers, h2_guard. The seam between a client's side and a target's: streams. Import from the modules; this
+package imports none of them, so that HTTP/2 costs nothing before it is spoken.
 """

@@ -28,7 +28,11 @@ def error_page(status: int) -> bytes:
     """The HTML page that AWS's load balancers send with an error."""
     title = b"%d %b" % (status, phrase(status)) if phrase(status) else b"%d" % status
     return (
-        b"<html>\r\n<head><title>" + title + b"</title></head>\r\n<body>\r\n<center><h1>" + title + b"</h1></center>\r\n"
+        b"<html>\r\n<head><title>"
+        + title
+        + b"</title></head>\r\n<body>\r\n<center><h1>"
+        + title
+        + b"</h1></center>\r\n"
         b"</body>\r\n</html>\r\n"
     )
 

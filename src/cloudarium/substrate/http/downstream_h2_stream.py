@@ -436,5 +436,3 @@ class DownstreamH2Stream:
             self.failed(Fault.REQUEST_TIMEOUT)
         else:
             self.failed(Fault.TARGET_TIMEOUT)
-
-

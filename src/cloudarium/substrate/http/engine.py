@@ -48,7 +48,7 @@ class ProxyEngine:
         self._servers: list[asyncio.AbstractServer] = []
 
     async def serve(self, listening: socket.socket | int, listener: Listener) -> asyncio.AbstractServer:
-        """Accept clients from a listening socket (or its descriptor, which is taken over) until the server is closed."""
+        """Accept clients from a listening socket (or its descriptor, taken over) until the server is closed."""
         if isinstance(listening, int):
             listening = socket.socket(fileno=listening)
         listening.setblocking(False)

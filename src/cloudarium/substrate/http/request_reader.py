@@ -14,9 +14,6 @@ from cloudarium.substrate.http.syntax import REQUEST_HEAD_LIMIT, REQUEST_LINE_LI
 
 _NO_HEADERS = Headers()
 _KEPT_BLOCK_LIMIT = 8 * 1024
-_KEPT_BLOCKS = 256
-_recent: dict[bytes, Headers] = {}
-"""Field blocks that came lately on any connection: headers are never changed, so they can be shared."""
 
 
 class RequestReader:
@@ -68,14 +65,7 @@ class RequestReader:
         return max(end, fields_start + 2)
 
     def _take_block(self, block: bytes) -> None:
-        known = _recent.get(block)
-        if known is None:
-            known = parse_request_fields(block)
-            if len(block) <= _KEPT_BLOCK_LIMIT:
-                if len(_recent) >= _KEPT_BLOCKS:
-                    _recent.clear()
-                _recent[block] = known
-        self.headers = known
+        self.headers = parse_request_fields(block)
         self.block = block if len(block) <= _KEPT_BLOCK_LIMIT else b"\x00"
 
     def _read_doubtful_line(self, line: bytes) -> None:

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 class Forward:
     """Send the request to a target. May be made once and returned for any number of requests."""
 
-    __slots__ = ("dropped_response_fields", "host", "on_response", "plain", "request_fields", "response_fields", "upstream")
+    __slots__ = (
+        "dropped_response_fields",
+        "host",
+        "on_response",
+        "plain",
+        "request_fields",
+        "response_fields",
+        "upstream",
+    )
 
     def __init__(
         self,

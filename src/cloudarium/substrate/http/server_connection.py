@@ -254,6 +254,9 @@ class ServerConnection(asyncio.Protocol):
     def _write(self, request: Request, response: Response, body: bytes) -> None:
         status = response.status
         length = b"" if status < 200 or status in (204, 304) else b"Content-Length: %d\r\n" % len(body)
+        if request.method == b"HEAD" and any(name.lower() == b"content-length" for name, _ in response.headers):
+            # The handler says how long the body would be.
+            length = b""
         head = self._render_head(response, length)
         self._transport.write(head + body if request.method != b"HEAD" and body else head)
         self._complete()
@@ -331,7 +334,8 @@ class ServerConnection(asyncio.Protocol):
             text = error.reason.encode()
             status = error.status
             self._transport.write(
-                b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+                b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+                b"Connection: close\r\n\r\n%b"
                 % (status, phrase(status), http_date(self._server.now()), len(text), text)
             )
         self._request = None

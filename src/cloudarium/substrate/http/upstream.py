@@ -139,13 +139,21 @@ class Dialer:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connect_h1(
-        self, upstream: Upstream, timeout: float, connected: Callable[[UpstreamH1], None], failed: Callable[[Fault], None]
+        self,
+        upstream: Upstream,
+        timeout: float,
+        connected: Callable[[UpstreamH1], None],
+        failed: Callable[[Fault], None],
     ) -> None:
         """Dial for HTTP/1.1 and call one of the two."""
         self._run(self._connect_h1(upstream, timeout, connected, failed))
 
     async def _connect_h1(
-        self, upstream: Upstream, timeout: float, connected: Callable[[UpstreamH1], None], failed: Callable[[Fault], None]
+        self,
+        upstream: Upstream,
+        timeout: float,
+        connected: Callable[[UpstreamH1], None],
+        failed: Callable[[Fault], None],
     ) -> None:
         from cloudarium.substrate.http.upstream_h1 import UpstreamH1
 
@@ -164,7 +172,11 @@ class Dialer:
         connected(connection)
 
     def connect_h2(
-        self, upstream: Upstream, timeout: float, connected: Callable[[UpstreamH2], None], failed: Callable[[Fault], None]
+        self,
+        upstream: Upstream,
+        timeout: float,
+        connected: Callable[[UpstreamH2], None],
+        failed: Callable[[Fault], None],
     ) -> None:
         """Find or dial an HTTP/2 connection with room for a stream and call one of the two."""
         for connection in upstream.h2:

@@ -39,7 +39,8 @@ class Journal:
         """``now`` (cloud seconds) becomes the birth of a journal that does not exist yet."""
         self._folder = folder
         self._blobs = folder / "blobs"
-        self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (folder, self._blobs):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "journal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         self._end = 0
