@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 if TYPE_CHECKING:
     from cloudarium.kernel.cloud import Cloud
@@ -27,6 +27,10 @@ class OperationInfo(NamedTuple):
     reads: bool
 
 
+@overload
+def operation(function: F) -> F: ...
+@overload
+def operation(*, partial: str = ..., reads: bool = ...) -> Callable[[F], F]: ...
 def operation(function: F | None = None, *, partial: str = "", reads: bool = False) -> Any:
     """Mark a function as an AWS operation; its name is the API's in snake case (``create_vpc``).
 

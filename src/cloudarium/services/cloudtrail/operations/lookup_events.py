@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
-from cloudarium.services.cloudtrail.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.cloudtrail.lookup import ATTRIBUTES, event, has, parse
 from cloudarium.services.cloudtrail.tokens import BadToken, position, token
 
@@ -23,7 +23,7 @@ _SCANNED = 4_000
 """Lines read for one answer. When fewer events were found by then, the answer has fewer, and a token to go on with."""
 
 
-@api(partial="management events of this cloud; Insights events are refused")
+@operation(partial="management events of this cloud; Insights events are refused")
 async def lookup_events(ctx: Context, request: LookupEventsRequestTypeDef) -> Answer:
     """Events of the last 90 days, newest first. An answer may have few events or none and still a NextToken.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.metrics import Dimensions, MetricKey, Series
-from cloudarium.services.cloudwatch.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_value
 from cloudarium.services.cloudwatch.tokens import BadToken, position, token
 
@@ -20,7 +20,7 @@ _TWO_WEEKS = 14 * 86_400
 _RECENTLY = {"PT3H": 3 * 3_600}
 
 
-@api(partial="metrics of the cloud's own data planes; linked accounts are refused")
+@operation(partial="metrics of the cloud's own data planes; linked accounts are refused")
 def list_metrics(ctx: Context, request: ListMetricsInputTypeDef) -> Answer:
     """Metrics that had data within two weeks, in order of namespace, name and dimensions.
 

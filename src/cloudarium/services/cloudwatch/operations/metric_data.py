@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.metrics import MetricKey
-from cloudarium.services.cloudwatch.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import validation
 from cloudarium.services.cloudwatch.periods import is_period, points, rounded_start
 from cloudarium.services.cloudwatch.statistics import statistic
@@ -30,7 +30,7 @@ class _Points(NamedTuple):
     values: Sequence[tuple[int, float]]
 
 
-@api(partial="metrics of the cloud's own data planes; metric math, Metrics Insights and dynamic labels are refused")
+@operation(partial="metrics of the cloud's own data planes; no metric math, Metrics Insights, dynamic labels")
 def get_metric_data(ctx: Context, request: GetMetricDataInputTypeDef) -> Answer:
     """Values of up to 500 metrics, newest first unless ``ScanBy`` says otherwise.
 

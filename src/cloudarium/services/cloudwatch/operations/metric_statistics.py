@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.metrics import Bucket, MetricKey
-from cloudarium.services.cloudwatch.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_combination, invalid_value, missing
 from cloudarium.services.cloudwatch.periods import is_period, points, rounded_start
 from cloudarium.services.cloudwatch.statistics import statistic
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MAX_POINTS = 1_440
 
 
-@api(partial="metrics of the cloud's own data planes")
+@operation(partial="metrics of the cloud's own data planes")
 def get_metric_statistics(ctx: Context, request: GetMetricStatisticsInputTypeDef) -> Answer:
     """Data points of one metric; their order is not promised by AWS, here it is oldest first.
 

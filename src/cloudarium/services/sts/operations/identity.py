@@ -8,21 +8,21 @@ from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.identity import SESSIONS, Session
 from cloudarium.kernel.principals import principal_of
-from cloudarium.services.sts.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.sts.credentials import account_in
 
 if TYPE_CHECKING:
     from types_boto3_sts.type_defs import GetAccessKeyInfoRequestTypeDef
 
 
-@api()
+@operation()
 def get_caller_identity(ctx: Context, request: dict[str, Any]) -> Answer:
     """The calling principal. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html."""
     principal = ctx.principal
     return {"UserId": principal.principal_id, "Account": principal.account, "Arn": principal.arn}
 
 
-@api()
+@operation()
 async def get_access_key_info(ctx: Context, request: GetAccessKeyInfoRequestTypeDef) -> Answer:
     """The account of any access key, whether it exists or not, as long as it carries one.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.identity import PARTITION, Principal
+from cloudarium.kernel.service import operation
 from cloudarium.kernel.store import Scope
 from cloudarium.services.sts import trust
-from cloudarium.services.sts.api import api
 from cloudarium.services.sts.conditions import Facts
 from cloudarium.services.sts.credentials import role_account
 from cloudarium.services.sts.session_policies import Passed, passed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HOUR = 3_600
 
 
-@api(
+@operation(
     partial="MFA and trusted contexts are refused; session policies are kept but not enforced; "
     "the caller's own policies are not asked, and the root user may assume roles"
 )

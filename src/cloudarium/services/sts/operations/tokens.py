@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.identity import PARTITION, Principal
-from cloudarium.services.sts.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.sts.session_policies import Passed, passed
 from cloudarium.services.sts.sessions import issue, uses_session
 
@@ -18,7 +18,7 @@ _USER_DEFAULT = 43_200
 _ROOT_MOST = 3_600
 
 
-@api(partial="MFA is refused")
+@operation(partial="MFA is refused")
 def get_session_token(ctx: Context, request: GetSessionTokenRequestTypeDef) -> Answer:
     """Temporary credentials with the caller's own identity.
 
@@ -32,7 +32,7 @@ def get_session_token(ctx: Context, request: GetSessionTokenRequestTypeDef) -> A
     return {"Credentials": credentials, "SessionTokenSize": len(credentials["SessionToken"])}
 
 
-@api(partial="session policies are kept but not enforced")
+@operation(partial="session policies are kept but not enforced")
 def get_federation_token(ctx: Context, request: GetFederationTokenRequestTypeDef) -> Answer:
     """Temporary credentials for a federated user.
 
