@@ -56,9 +56,12 @@ def ordinary_cloud() -> Iterator[RunningCloud]:
 
 
 @pytest.fixture
-def account(cloud: RunningCloud) -> Account:
+def account(cloud: RunningCloud) -> Iterator[Account]:
     """A fresh account in the session's cloud."""
-    return Account(cloud, fresh_number())
+    made = Account(cloud, fresh_number())
+    yield made
+    # The clock is everybody's: targets left behind would be probed whenever another test advances it.
+    made.stop_traffic()
 
 
 @pytest.fixture

@@ -77,6 +77,12 @@ class Account:
             raise CommandFailed(line, done)
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def stop_traffic(self) -> None:
+        """Delete this account's load balancers, if it ever asked for one."""
+        if "elbv2" in self._clients:
+            for each in self.elbv2.describe_load_balancers()["LoadBalancers"]:
+                self.elbv2.delete_load_balancer(LoadBalancerArn=each["LoadBalancerArn"])
+
     # -- host programs ---------------------------------------------------------------------------------------------
 
     def attach(self, program: Program | int, subnet: str, *groups: str, port: int = 80) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +13,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.support.watchman import marked
 
 ROOT = Path(__file__).parent.parent.parent
 _MARK = "CLOUDARIUM_TEST_MARK"
@@ -82,6 +82,10 @@ class RunningCloud:
             _MARK: self._mark,
         }
 
+        # Should this process be killed, the fixtures' ends never run; this one's pipe then closes.
+        watchman = [sys.executable, str(Path(__file__).with_name("watchman.py")), _MARK, self._mark, str(self.folder)]
+        self._watchman = subprocess.Popen(watchman, stdin=subprocess.PIPE, start_new_session=True)
+
     # -- life ------------------------------------------------------------------------------------------------------
 
     def up(self) -> None:
@@ -96,25 +100,13 @@ class RunningCloud:
 
     def remove(self) -> None:
         """Remove its folders, killing what a failed test may have left."""
-        for pid in self.processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        shutil.rmtree(self.folder, ignore_errors=True)
+        assert self._watchman.stdin is not None
+        self._watchman.stdin.close()
+        self._watchman.wait()
 
     def processes(self) -> list[int]:
         """Every process that was started below one of our commands: they inherit a mark in their environment."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    environment = (entry / "environ").read_bytes()
-                except OSError:
-                    continue
-                if f"{_MARK}={self._mark}".encode() in environment:
-                    found.append(int(entry.name))
-        return found
+        return marked(_MARK, self._mark)
 
     def assert_gone(self) -> None:
         """No process of the tree is left, and its port is free."""

@@ -28,6 +28,9 @@ import msgspec
 log = logging.getLogger(__name__)
 
 SETTLE_GRACE = 0.5
+MAX_ADVANCE = 400 * 86_400
+"""The longest stretch to advance at once, in seconds: every timer in it fires."""
+
 _COMPACT_FROM = 1_000
 _SETTLE_TURNS = 3
 """Turns of the loop given to callbacks before looking whether tasks are busy: callbacks start tasks."""
@@ -215,8 +218,8 @@ class Clock:
 
         Returns when everything that was set off has settled. Calls are served one after another.
         """
-        if seconds < 0:
-            raise ValueError("time goes forward only")
+        if not 0 <= seconds <= MAX_ADVANCE:
+            raise ValueError(f"time goes forward only, and at most {MAX_ADVANCE // 86_400} days at once")
         async with self._advance_lock:
             scale, target = self._state.scale, self.now() + seconds
             self._advancing = True

@@ -23,8 +23,8 @@ almost_http = st.lists(
     st.one_of(
         st.binary(max_size=8),
         st.sampled_from(
-            [b"GET ", b"/ ", b"HTTP/1.1", b"\r\n", b"\n", b"\r", b":", b"Host: a\r\n", b"Content-Length: ", b"5", b"\0"]
-            + [b"Transfer-Encoding: chunked\r\n", b"\r\n\r\n", b" ", b"HTTP/1.1 200 OK\r\n", b"HTTP/2.0", b"0\r\n\r\n"]
+            b"GET |/ |HTTP/1.1|\r\n|\n|\r|:|Host: a\r\n|Content-Length: |5|\0|Transfer-Encoding: chunked\r\n|\r\n\r\n|"
+            b" |HTTP/1.1 200 OK\r\n|HTTP/2.0|0\r\n\r\n".split(b"|")
         ),
     ),
     max_size=24,

@@ -11,6 +11,7 @@ _PHRASES: Final[dict[int, bytes]] = {status.value: status.phrase.encode() for st
     460: b"",
     463: b"",
     464: b"",
+    503: b"Service Temporarily Unavailable",
     504: b"Gateway Time-out",
     505: b"HTTP Version Not Supported",
     561: b"",

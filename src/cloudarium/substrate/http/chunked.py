@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from cloudarium.substrate.http.faults import ProtocolError
-from cloudarium.substrate.http.syntax import FRAMING, HOP_BY_HOP, HOST, STRICT_FIELDS, field_kind
+from cloudarium.substrate.http.syntax import FRAMING, HOP_BY_HOP, HOST, STRICT_FIELD, field_kind
 
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e]*)?")
 _SIZE_LINE_LIMIT: Final = 4096
@@ -93,7 +93,7 @@ class ChunkedBody:
         self._trailer_size += len(line)
         if self._trailer_size > _TRAILER_LIMIT:
             raise ProtocolError(400, "the trailer is too large")
-        if STRICT_FIELDS.fullmatch(line + b"\r\n\r\n") is None:
+        if STRICT_FIELD.fullmatch(line + b"\r\n") is None:
             raise ProtocolError(400, "the trailer is malformed")
         name, _, value = line.partition(b":")
         if field_kind(name)[1] & (FRAMING | HOP_BY_HOP | HOST):

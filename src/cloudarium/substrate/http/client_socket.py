@@ -145,7 +145,7 @@ class ClientSocket(asyncio.Protocol):
         """The listener that the Host of the head just read names; None once the connection has been handed on."""
         port = self._port
         assert not isinstance(port, Listener)
-        listener = port.choose(self._reader.headers.get(b"host") or b"")
+        listener = port.choose(self._reader.headers.marked.get(b"host", b""))
         if listener is None:
             self._hand_on(port.hand_on, data[start:])
         elif listener is not self._listener:

@@ -19,11 +19,17 @@ from cloudarium.substrate.http.client_responses import LINGER, AnsweringClient
 from cloudarium.substrate.http.desync import isolates
 from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.faults import Fault, ProtocolError
+from cloudarium.substrate.http.fields import parse_plain_fields
 from cloudarium.substrate.http.forwarding import Prepared, render_request_head
 from cloudarium.substrate.http.framing import CHUNKED, RequestFraming
 from cloudarium.substrate.http.inspection import Refused, inspect
 from cloudarium.substrate.http.routing import Decision, Forward, HandOff
-from cloudarium.substrate.http.syntax import PLAIN_REQUEST_LINE, REQUEST_HEAD_LIMIT, REQUEST_LINE_LIMIT
+from cloudarium.substrate.http.syntax import (
+    LOOKALIKE,
+    PLAIN_REQUEST_LINE,
+    REQUEST_HEAD_LIMIT,
+    REQUEST_LINE_LIMIT,
+)
 from cloudarium.substrate.http.upstream import ProtocolVersion
 
 if TYPE_CHECKING:
@@ -50,12 +56,14 @@ class DownstreamH1(AnsweringClient):
         """asyncio's."""
         if self._ready:
             self._ready = False
-            prepared, line = self._prepared, PLAIN_REQUEST_LINE.match(data)
-            assert prepared is not None
-            if line is not None and data.startswith(prepared.block, line.end()):
-                size = len(data)
-                if size == line.end() + len(prepared.block) and size <= REQUEST_LINE_LIMIT:
-                    self._take_repeated(line, prepared, data, size)
+            line = PLAIN_REQUEST_LINE.match(data)
+            size = len(data)
+            if line is not None and size <= REQUEST_LINE_LIMIT:
+                prepared, fields_start = self._prepared, line.end()
+                if prepared is None or not data.startswith(prepared.block, fields_start):
+                    prepared = self._prepare_plain(data, fields_start)
+                if prepared is not None and size == fields_start + len(prepared.block):
+                    self._take_plain(line, prepared, data, size)
                     return
         if self._buffer:
             data = self._buffer + data
@@ -104,8 +112,25 @@ class DownstreamH1(AnsweringClient):
 
     # --- the request
 
-    def _take_repeated(self, line: re.Match[bytes], prepared: Prepared, data: bytes, size: int) -> None:
-        """A request like the connection's last but for the request line, alone in its piece: the usual."""
+    def _prepare_plain(self, data: bytes, start: int) -> Prepared | None:
+        """The fields that begin at `start` and end the data, when there is nothing about them that needs a look."""
+        listener, block = self._listener, data[start:]
+        if listener is None or data.find(b"\r\n\r\n", start - 2) + 4 != len(data):
+            return None
+        try:
+            headers = parse_plain_fields(block)
+        except ProtocolError:
+            return None
+        if headers is None or headers.kinds & LOOKALIKE:
+            return None
+        prepared = Prepared(headers, self.info, listener.settings, block)
+        if not prepared.repeatable:
+            return None
+        self._prepared = prepared
+        return prepared
+
+    def _take_plain(self, line: re.Match[bytes], prepared: Prepared, data: bytes, size: int) -> None:
+        """A request without body and without fault, alone in its piece: the usual."""
         listener = self._listener
         assert listener is not None
         now = self._wheel.time

@@ -114,7 +114,7 @@ class Exchange:
     @property
     def host(self) -> bytes:
         """The Host field or HTTP/2 authority as sent, with its port when it has one; empty when there is none."""
-        return self.headers.values.get(b"host", b"")
+        return self.headers.marked.get(b"host", b"")
 
     @property
     def request_processing_time(self) -> float:

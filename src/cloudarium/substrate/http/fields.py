@@ -1,5 +1,6 @@
 """Field blocks ("headers"): parsed once, kept as sent, looked up by lower-case name."""
 
+import re
 from typing import Final
 
 from cloudarium.substrate.http.desync import Tier
@@ -10,34 +11,57 @@ from cloudarium.substrate.http.syntax import (
     FORWARDED,
     HOP_BY_HOP,
     HOST,
-    KNOWN_NAMES,
     LOOKALIKE,
-    LOOSE_FIELDS,
+    LOOSE_FIELD,
+    ORDINARY_NAMES,
     REPEATED,
-    STRICT_FIELDS,
+    STRICT_FIELD,
     UNLISTENABLE,
     field_kind,
 )
 
+_PADDING: Final = b" \t\r\n"
 _NOT_PLAIN: Final = HOP_BY_HOP | HOST | EXPECT | FORWARDED
 
 
 class Headers:
-    """The fields of one message, in the order and spelling in which they came. Not changed once parsed."""
+    """The fields of one message, in the order and spelling in which they came. Not changed once parsed.
 
-    __slots__ = ("items", "kinds", "plain", "reason", "tier", "values")
+    What a proxy must know of every message is found at once; the rest is split only when somebody asks, because most
+    messages pass without anybody looking.
+    """
+
+    __slots__ = ("_found", "_items", "_values", "kinds", "marked", "plain", "reason", "tier")
 
     def __init__(self) -> None:
-        self.items: list[tuple[bytes, bytes]] = []
-        """(name as sent, value without the white space around it)."""
-        self.values: dict[bytes, bytes] = {}
-        """Lower-case name → the first value sent under it."""
+        self._found: list[tuple[bytes, bytes]] = []
+        self._items: list[tuple[bytes, bytes]] | None = None
+        self._values: dict[bytes, bytes] | None = None
+        self.marked: dict[bytes, bytes] = {}
+        """Lower-case name → first value, of the fields that have a kind (see `syntax`)."""
         self.plain: list[bytes] = []
-        """The lines, as sent, of the fields that pass a proxy unchanged."""
+        """The lines, as sent and with their ends, of the fields that pass a proxy unchanged."""
         self.kinds = 0
         """The kinds of all fields (syntax.FRAMING and its siblings), or-ed."""
         self.tier = Tier.COMPLIANT
         self.reason = "Compliant"
+
+    @property
+    def items(self) -> list[tuple[bytes, bytes]]:
+        """(name as sent, value without the white space around it)."""
+        if self._items is None:
+            self._items = [(name, line[len(name) + 1 :].strip(_PADDING)) for line, name in self._found]
+        return self._items
+
+    @property
+    def values(self) -> dict[bytes, bytes]:
+        """Lower-case name → the first value sent under it."""
+        if self._values is None:
+            values: dict[bytes, bytes] = {}
+            for name, value in self.items:
+                values.setdefault(name.lower(), value)
+            self._values = values
+        return self._values
 
     def get(self, lower_name: bytes) -> bytes | None:
         """The first value under a lower-case name."""
@@ -45,11 +69,11 @@ class Headers:
 
     def get_all(self, lower_name: bytes) -> list[bytes]:
         """Every value under a lower-case name, in order."""
-        first = self.values.get(lower_name)
-        if first is None:
-            return []
-        if field_kind(lower_name)[1] and not self.kinds & REPEATED:
+        first = self.marked.get(lower_name)
+        if first is not None and not self.kinds & REPEATED:
             return [first]
+        if first is None and field_kind(lower_name)[1]:
+            return []
         return [value for name, value in self.items if name.lower() == lower_name]
 
     def lowered(self) -> list[tuple[bytes, bytes]]:
@@ -58,14 +82,29 @@ class Headers:
 
     def add(self, name: bytes, value: bytes) -> None:
         """Append a field; for those who build headers, never on parsed ones."""
-        lower, kind = field_kind(name)
+        self._values = None
         self.items.append((name, value))
-        if kind and lower in self.values:
-            kind |= REPEATED
-        if not kind & _NOT_PLAIN:
-            self.plain.append(b"%b: %b" % (name, value))
-        self.values.setdefault(lower, value)
+        self._mark(name, value, b"%b: %b\r\n" % (name, value))
+
+    def _mark(self, name: bytes, value: bytes, line: bytes) -> None:
+        lower, kind = field_kind(name)
         self.kinds |= kind
+        if not kind & _NOT_PLAIN:
+            self.plain.append(line)
+        if kind and lower in self.marked:
+            self.kinds |= REPEATED
+        elif kind:
+            self.marked[lower] = value
+
+    def take(self, found: list[tuple[bytes, bytes]]) -> None:
+        """Take the (line, name) of every field of a block."""
+        self._found = found
+        plain, ordinary = self.plain.append, ORDINARY_NAMES
+        for line, name in found:
+            if name in ordinary:
+                plain(line)
+            else:
+                self._mark(name, line[len(name) + 1 :].strip(_PADDING), line)
 
 
 def parse_request_fields(block: bytes) -> Headers:
@@ -77,9 +116,9 @@ def parse_request_fields(block: bytes) -> Headers:
         ProtocolError: 400 where the lines cannot be told apart safely: bare LF, folded lines, white space before the
             colon (RFC 9112 section 5.1 and 2.2), no colon, no name; or a field is larger than 16 KiB.
     """
-    if STRICT_FIELDS.fullmatch(block) is None:
+    headers = parse_plain_fields(block)
+    if headers is None:
         return _parse_suspect_fields(block)
-    headers = _split(block)
     if headers.kinds & LOOKALIKE:
         headers.tier, headers.reason = Tier.AMBIGUOUS, "SuspiciousHeader"
     return headers
@@ -91,43 +130,25 @@ def parse_response_fields(block: bytes) -> Headers:
     Raises:
         ProtocolError: 502 when it is not one.
     """
-    if LOOSE_FIELDS.fullmatch(block) is None:
+    headers = parse_plain_fields(block, LOOSE_FIELD)
+    if headers is None:
         raise ProtocolError(502, "malformed header field")
-    return _split(block)
+    return headers
 
 
-_PADDING: Final = b" \t"
+def parse_plain_fields(block: bytes, pattern: re.Pattern[bytes] = STRICT_FIELD) -> Headers | None:
+    """A field block all of whose lines match the pattern → Headers, not classified; None when one does not.
 
-
-def _split(block: bytes) -> Headers:
-    headers = Headers()
-    if len(block) == 2:
-        return headers
-    items, values, plain = headers.items, headers.values, headers.plain
-    kinds = 0
-    known_names = KNOWN_NAMES.get
-    lines = block[:-4].split(b"\r\n")
-    if len(block) > FIELD_LIMIT and max(map(len, lines)) > FIELD_LIMIT:
+    Raises:
+        ProtocolError: 400 when a field is larger than 16 KiB.
+    """
+    found = pattern.findall(block)
+    if len(found) != block.count(b"\n") - 1:
+        return None
+    if len(block) > FIELD_LIMIT and any(len(line) > FIELD_LIMIT for line, _ in found):
         raise ProtocolError(400, "a header field is too large", Fault.HEADER_TOO_LARGE)
-    for line in lines:
-        name, _, value = line.partition(b":")
-        value = value.strip(_PADDING)
-        known = known_names(name)
-        lower, kind = field_kind(name) if known is None else known
-        items.append((name, value))
-        if not kind:
-            plain.append(line)
-            if lower not in values:
-                values[lower] = value
-            continue
-        kinds |= kind
-        if not kind & _NOT_PLAIN:
-            plain.append(line)
-        if lower not in values:
-            values[lower] = value
-        else:
-            kinds |= REPEATED
-    headers.kinds = kinds
+    headers = Headers()
+    headers.take(found)
     return headers
 
 
@@ -159,7 +180,7 @@ def _add_suspect(headers: Headers, line: bytes) -> None:
     _, kind = field_kind(name)
     if kind & LOOKALIKE:
         _worsen(headers, Tier.AMBIGUOUS, "SuspiciousHeader")
-    elif STRICT_FIELDS.fullmatch(line + b"\r\n\r\n") is None:
+    elif STRICT_FIELD.fullmatch(line + b"\r\n") is None:
         _worsen(headers, Tier.ACCEPTABLE, "NonCompliantHeader")
 
 

@@ -62,7 +62,7 @@ class Prepared:
         self.settings = settings
         self.headers = headers = without_unlistenable(headers) if settings.drop_invalid_fields else headers
         kinds = headers.kinds
-        values = headers.values
+        values = headers.marked
         options = connection_options(headers)
         closes = b"close" in options
         self.keeps_alive = (not closes and b"keep-alive" in options, not closes)
@@ -92,7 +92,7 @@ class Prepared:
         if options - _HARMLESS_OPTIONS:
             self.rest = b"".join([b"%b: %b\r\n" % field for field in end_to_end_request_fields(headers, options)])
         else:
-            self.rest = b"\r\n".join([*headers.plain, b""])
+            self.rest = b"".join(headers.plain)
 
     def prefix_for_host(self, host: bytes) -> bytes:
         """The lines before X-Amzn-Trace-Id, with this Host."""
@@ -125,7 +125,7 @@ def render_forwarded(headers: Headers, connection: ConnectionInfo, settings: Lis
 
 def forwarded_host(headers: Headers, settings: ListenerSettings) -> bytes:
     """The Host for the target: the client's, on other than default ports with the port, unless it is preserved."""
-    host = headers.get(b"host") or settings.dns_name.encode()
+    host = headers.marked.get(b"host") or settings.dns_name.encode()
     if settings.preserve_host or settings.port == _DEFAULT_PORTS.get(settings.scheme):
         return host
     has_port = b":" in host.rpartition(b"]")[2]

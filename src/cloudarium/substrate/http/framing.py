@@ -45,7 +45,7 @@ def request_framing(method: bytes, minor: int, headers: Headers) -> RequestFrami
     if not kinds & FRAMING:
         return NO_REQUEST_BODY
     if kinds & LENGTH and not kinds & (REPEATED | CODING) and method != b"GET" and method != b"HEAD":
-        value = headers.values[b"content-length"]
+        value = headers.marked[b"content-length"]
         if len(value) <= 15 and value.isdigit():
             return RequestFraming(int(value))
     codings = [c.strip().lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]
@@ -98,7 +98,7 @@ def response_length(status: int, headers: Headers) -> int:
     if not kinds & FRAMING:
         return UNTIL_CLOSE
     if kinds & LENGTH and not kinds & (REPEATED | CODING):
-        value = headers.values[b"content-length"]
+        value = headers.marked[b"content-length"]
         if len(value) <= 15 and value.isdigit():
             return int(value)
     codings = [c.strip().lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]

@@ -51,7 +51,7 @@ async def create_target_group(ctx: Context, request: CreateTargetGroupInputTypeD
     for member, what in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
         if member not in request:
             raise invalid(f"A {what} must be specified")
-    version = request.get("ProtocolVersion", "HTTP1").upper()
+    version = (request.get("ProtocolVersion") or "HTTP1").upper()
     if version not in _VERSIONS:
         raise invalid(f"Protocol version '{version}' must be one of '[{', '.join(_VERSIONS)}]'")
     health_check = settings.create(request, version)
