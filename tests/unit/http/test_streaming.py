@@ -6,9 +6,8 @@ import socket
 from tests.unit.http.harness import OK, Proxy, answering, proxy, read_request, target
 
 from cloudarium.substrate.http.engine import SharedPort
-from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.faults import Fault
-from cloudarium.substrate.http.routing import Decision, HandOff, Listener, Respond
+from cloudarium.substrate.http.routing import Listener, Respond
 
 MEGABYTE = bytes(1024 * 1024)
 
@@ -165,29 +164,6 @@ async def test_idle_tunnel_ends() -> None:
         p.advance(61)
         assert await client.closed() in (b"", b"<reset>")
         assert (await p.router.record()).fault is Fault.TUNNEL_IDLE
-
-
-async def test_connection_is_handed_on_with_what_was_read() -> None:
-    handed: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
-
-    def decide(exchange: Exchange) -> Decision:
-        if exchange.host == b"other":
-            return HandOff(lambda descriptor, unread: handed.put_nowait((descriptor, unread)))
-        return Respond(200, [], b"ours")
-
-    async with proxy(decide) as p:
-        client = await p.client()
-        tail = b"POST / HTTP/1.1\r\nHost: other\r\nContent-Length: 3\r\n\r\nabc"
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + tail)
-        assert (await client.response())[2] == b"ours"
-        descriptor, unread = await asyncio.wait_for(handed.get(), 10)
-        assert unread == tail and not p.engine.connections
-        with socket.socket(fileno=descriptor) as theirs:
-            theirs.setblocking(False)
-            await asyncio.get_running_loop().sock_sendall(theirs, b"theirs")
-            assert await client.exactly(6) == b"theirs"
-            client.send(b"more")
-            assert await asyncio.get_running_loop().sock_recv(theirs, 100) == b"more"
 
 
 async def test_adopted_connection_changes_listener_by_host_and_leaves() -> None:

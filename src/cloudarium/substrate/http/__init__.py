@@ -11,7 +11,7 @@ The proxy
     routing.ListenerSettings           attributes that the engine itself acts on (times in seconds)
     routing.Router                     protocol: `route(exchange) -> Decision`, `finished(exchange)`; an immutable
                                        snapshot
-    routing.Forward, Respond, Fail, Reset, Blackhole, HandOff      the decisions
+    routing.Forward, Respond, Fail, Reset, Blackhole      the decisions
     upstream.Upstream(address, port, dial, key=…, protocol=…, owner=…)  a target: its pool and counters (`active` is the
                                        number of outstanding requests, for least-outstanding-requests); outlives routers
     exchange.Exchange                  the request (what routers decide on) and the finished record: times, sizes,
@@ -20,7 +20,7 @@ The proxy
     desync.Tier, DesyncMode            request classification
 
 The server (the gateway's)
-    server.HttpServer(handler, now=…)  `serve`, `adopt`, and `request.release()` to hand a connection on
+    server.HttpServer(handler, now=…)  `serve`, `adopt`, and `divert` to hand a connection on
     server.Request, server.Response
 
 Health checks

@@ -174,7 +174,7 @@ class AnsweringClient(ClientSocket):
     # --- answers of the load balancer's own, and the end of an exchange
 
     def _answer(self, decision: Decision, exchange: Exchange) -> None:
-        """Everything but Forward and HandOff."""
+        """Everything but Forward."""
         if isinstance(decision, Respond):
             status, fields, body = decision.status, decision.fields, decision.body
         elif isinstance(decision, Fail):

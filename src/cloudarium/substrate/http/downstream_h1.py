@@ -23,7 +23,7 @@ from cloudarium.substrate.http.fields import parse_plain_fields
 from cloudarium.substrate.http.forwarding import Prepared, render_request_head
 from cloudarium.substrate.http.framing import CHUNKED, RequestFraming
 from cloudarium.substrate.http.inspection import Refused, inspect
-from cloudarium.substrate.http.routing import Decision, Forward, HandOff
+from cloudarium.substrate.http.routing import Decision, Forward
 from cloudarium.substrate.http.syntax import (
     LOOKALIKE,
     PLAIN_REQUEST_LINE,
@@ -151,7 +151,7 @@ class DownstreamH1(AnsweringClient):
         if decision.__class__ is Forward:
             self._begin_forward(decision, exchange, prepared, None)
         else:
-            self._follow(decision, exchange, prepared, None, data, 0)
+            self._follow(decision, exchange, prepared, None)
 
     def _take_head(self, data: bytes, start: int) -> int:
         reader = self._reader
@@ -209,7 +209,7 @@ class DownstreamH1(AnsweringClient):
                 self._body = ChunkedBody() if framing.length == CHUNKED else framing.length
             if framing.isolate:
                 self._keep_alive = False
-        self._follow(router.route(exchange), exchange, prepared, framing, data, start)
+        self._follow(router.route(exchange), exchange, prepared, framing)
         return len(data) if self._closing else end
 
     def _follow(
@@ -218,13 +218,9 @@ class DownstreamH1(AnsweringClient):
         exchange: Exchange,
         prepared: Prepared,
         framing: RequestFraming | None,
-        data: bytes,
-        start: int,
     ) -> None:
         if decision.__class__ is Forward:
             self._begin_forward(decision, exchange, prepared, framing)
-        elif isinstance(decision, HandOff):
-            self._hand_on(decision.receive, data[start:])
         else:
             self._answer(decision, exchange)
 

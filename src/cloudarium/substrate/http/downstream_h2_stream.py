@@ -377,7 +377,7 @@ class DownstreamH2Stream:
             self._reset(h2.errors.ErrorCodes.REFUSED_STREAM)
             self._complete()
             return
-        else:  # Blackhole; and HandOff, which HTTP/2 connections cannot do
+        else:  # Blackhole
             self._responding = True
             return
         settings = exchange.listener.settings

@@ -94,21 +94,7 @@ class Blackhole:
     __slots__ = ()
 
 
-class HandOff:
-    """Give the client's connection away: it is not this process's.
-
-    `receive` gets a file descriptor of its own and every byte that was read and not answered, this request's head
-    included. The engine forgets the connection without touching the peer. HTTP/1 only, and only for a first request
-    that is not followed by an unfinished one.
-    """
-
-    __slots__ = ("receive",)
-
-    def __init__(self, receive: Callable[[int, bytes], None]) -> None:
-        self.receive = receive
-
-
-Decision: TypeAlias = Forward | Respond | Fail | Reset | Blackhole | HandOff
+Decision: TypeAlias = Forward | Respond | Fail | Reset | Blackhole
 
 
 class Router(Protocol):

@@ -11,6 +11,7 @@ from cloudarium.services.elbv2.health.settings import TRAFFIC_PORT
 from cloudarium.services.elbv2.health.states import Health
 from cloudarium.services.elbv2.resources import HealthCheck, Target
 from cloudarium.substrate.http.probe import ProbeFailure, probe, render_probe
+from cloudarium.substrate.net import policy
 from cloudarium.substrate.net.errors import NetworkError, NotSupported, UnknownInterface
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ async def check(cloud: Cloud, eni_id: str, target: Target, settings: HealthCheck
     port = target.port if settings.port == TRAFFIC_PORT else int(settings.port)
     request = render_probe(settings.path, f"{target.address}:{port}" if port != 80 else target.address)
     try:
+        if policy.decide(cloud.fabric.world, eni_id, target.address, "tcp", port).outcome == "dropped":
+            # Nothing would ever come back. Sleeping on the cloud's clock lets an advancing clock pass over it at once.
+            await cloud.clock.sleep(settings.timeout)
+            return states.TIMEOUT
         async with cloud.clock.timeout(settings.timeout):
             # Both have timers of their own on the host's clock, which end the check while the cloud's stands still.
             connected = await cloud.fabric.dial(eni_id, target.address, port, float(settings.timeout))
