@@ -13,17 +13,15 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import report
 from backend import haproxy, nginx
 from load import Measured, get, middle, wrk
-from processes import cpu_seconds, environment, free_port, http_ok, memory, running
+from processes import cpu_seconds, environment, free_port, http_ok, memory, pinned, running
 
 CONNECTIONS = 64
 
@@ -78,18 +76,6 @@ def serve(port: int, target: int) -> None:
         await asyncio.Event().wait()
 
     uvloop.run(run())
-
-
-@contextlib.contextmanager
-def pinned(processor: int) -> Iterator[None]:
-    """What is started in the block stays on one processor, where there is more than one."""
-    before = os.sched_getaffinity(0)
-    if len(before) > 1:
-        os.sched_setaffinity(0, {sorted(before)[processor]})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def changing(host: str) -> list[bytes]:

@@ -67,6 +67,7 @@ class System:
         """Make what the reads look at, and see that each is answered properly."""
         ec2, elbv2 = self.client("ec2"), self.client("elbv2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/20", AvailabilityZone="us-east-1a")
         group = self.group(elbv2, vpc, "read")
         targets = [{"Id": f"10.0.0.{10 + n}", "Port": 80} for n in range(TARGETS)]
         elbv2.register_targets(TargetGroupArn=group, Targets=targets)

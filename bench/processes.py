@@ -70,6 +70,18 @@ def running(
             process.wait()
 
 
+@contextlib.contextmanager
+def pinned(processor: int) -> Iterator[None]:
+    """What is started in the block stays on one processor, where there is more than one."""
+    before = os.sched_getaffinity(0)
+    if len(before) > 1:
+        os.sched_setaffinity(0, {sorted(before)[processor]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def tree(root: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}

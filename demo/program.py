@@ -22,6 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers everything."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and page in one segment: in two, the second would wait for an acknowledgement
     colour = ""
 
     def do_GET(self) -> None:

@@ -94,60 +94,66 @@ class Demo:
             self.processes[colour], self.ports[colour] = start_program(colour, self.agent)
             print(f"  {colour}: process {self.processes[colour].pid} listens on 127.0.0.1:{self.ports[colour]}")
 
-    def network(self) -> tuple[list[str], str, str]:
-        """A VPC with two public subnets; returns them and the two security groups."""
+    def network(self) -> tuple[str, list[str], str, str]:
+        """A VPC with two public subnets; returns all three and the two security groups."""
         aws = self.shell.aws
         heading("A network, with nothing but the AWS CLI")
-        vpc = aws("ec2", "create-vpc", "--cidr-block", "10.0.0.0/16", want="Vpc.VpcId")
+        vpc = aws("ec2", "create-vpc", "--cidr-block", "10.0.0.0/16", want="Vpc.VpcId", name="VPC")
         subnets = []
         for index, zone in enumerate(ZONES):
             options = ["--cidr-block", f"10.0.{index}.0/24", "--availability-zone", zone]
-            subnets.append(aws("ec2", "create-subnet", "--vpc-id", vpc, *options, want="Subnet.SubnetId"))
-        gateway = aws("ec2", "create-internet-gateway", want="InternetGateway.InternetGatewayId")
+            made = ["ec2", "create-subnet", "--vpc-id", vpc, *options]
+            subnets.append(aws(*made, want="Subnet.SubnetId", name=f"SUBNET_{zone[-1].upper()}"))
+        gateway = aws("ec2", "create-internet-gateway", want="InternetGateway.InternetGatewayId", name="IGW")
         aws("ec2", "attach-internet-gateway", "--internet-gateway-id", gateway, "--vpc-id", vpc)
         of_vpc = f"Name=vpc-id,Values={vpc}"
-        table = aws("ec2", "describe-route-tables", "--filters", of_vpc, want="RouteTables[0].RouteTableId")
+        tables = ["ec2", "describe-route-tables", "--filters", of_vpc]
+        table = aws(*tables, want="RouteTables[0].RouteTableId", name="TABLE")
         everywhere = ["--destination-cidr-block", "0.0.0.0/0", "--gateway-id", gateway]
-        aws("ec2", "create-route", "--route-table-id", table, *everywhere, want="Return")
+        aws("ec2", "create-route", "--route-table-id", table, *everywhere)
         made = ["ec2", "create-security-group", "--vpc-id", vpc]
-        front = aws(*made, "--group-name", "front", "--description", "load balancer", want="GroupId")
-        back = aws(*made, "--group-name", "back", "--description", "programs", want="GroupId")
+        front = aws(*made, "--group-name", "front", "--description", "load balancer", want="GroupId", name="FRONT")
+        back = aws(*made, "--group-name", "back", "--description", "programs", want="GroupId", name="BACK")
         permit = ["ec2", "authorize-security-group-ingress", "--protocol", "tcp", "--port", "80", "--group-id"]
-        aws(*permit, front, "--cidr", "0.0.0.0/0", want="Return")
-        aws(*permit, back, "--source-group", front, want="Return")
-        return subnets, front, back
+        aws(*permit, front, "--cidr", "0.0.0.0/0")
+        aws(*permit, back, "--source-group", front)
+        return vpc, subnets, front, back
 
-    def load_balancer(self, subnets: list[str], front: str, back: str) -> None:
+    def load_balancer(self, vpc: str, subnets: list[str], front: str, back: str) -> None:
         """The load balancer: everyone in turn at /, three to one at /canary."""
         aws = self.shell.aws
         heading("The programs join the network; a load balancer goes before them")
         checks = ["--health-check-interval-seconds", "5", "--health-check-timeout-seconds", "2"]
         checks += ["--healthy-threshold-count", "2", "--unhealthy-threshold-count", "2"]
-        vpc = aws("ec2", "describe-subnets", "--subnet-ids", subnets[0], want="Subnets[0].VpcId")
         options = ["--protocol", "HTTP", "--port", "80", "--vpc-id", vpc, "--target-type", "ip", *checks]
         for name in ("both", *COLOURS):
-            self.groups[name] = aws(
-                "elbv2", "create-target-group", "--name", name, *options, want="TargetGroups[0].TargetGroupArn"
-            )
+            made = ["elbv2", "create-target-group", "--name", name, *options]
+            self.groups[name] = aws(*made, want="TargetGroups[0].TargetGroupArn", name=f"GROUP_{name.upper()}")
         for colour, subnet in zip(COLOURS, subnets, strict=True):
             joined = ["--subnet", subnet, "--security-group", back, "--port", "80"]
             joined += ["--to", f"127.0.0.1:{self.ports[colour]}", "--json"]
             attached = self.shell.cloudarium("attach", *joined)
             print(f"  {attached}")
             address = self.addresses[colour] = str(json.loads(attached)["PrivateIpAddress"])
+            self.shell.name(f"{colour.upper()}_IP", address)
             aws("elbv2", "register-targets", "--target-group-arn", self.groups[colour], "--targets", f"Id={address}")
         members = [f"Id={address}" for address in self.addresses.values()]
         aws("elbv2", "register-targets", "--target-group-arn", self.groups["both"], "--targets", *members)
         placed = ["--name", "demo", "--subnets", *subnets, "--security-groups", front]
-        self.balancer, self.host = aws(
-            "elbv2", "create-load-balancer", *placed, want="LoadBalancers[0].[LoadBalancerArn,DNSName]"
-        ).split()
+        arn = "LoadBalancers[0].LoadBalancerArn"
+        self.balancer = aws("elbv2", "create-load-balancer", *placed, want=arn, name="LB")
+        self.host = aws(
+            *("elbv2", "describe-load-balancers", "--load-balancer-arns", self.balancer),
+            want="LoadBalancers[0].DNSName",
+            name="NAME",
+        )
         default = f"Type=forward,TargetGroupArn={self.groups['both']}"
         on = ["--load-balancer-arn", self.balancer, "--protocol", "HTTP", "--port", "80", "--default-actions", default]
-        listener = aws("elbv2", "create-listener", *on, want="Listeners[0].ListenerArn")
+        listener = aws("elbv2", "create-listener", *on, want="Listeners[0].ListenerArn", name="LISTENER")
         condition = f"Field=path-pattern,Values={CANARY}"
         rule = ["--listener-arn", listener, "--priority", "1", "--conditions", condition]
-        self.rule = aws("elbv2", "create-rule", *rule, "--actions", self.weights(3, 1), want="Rules[0].RuleArn")
+        rule += ["--actions", self.weights(3, 1)]
+        self.rule = aws("elbv2", "create-rule", *rule, want="Rules[0].RuleArn", name="RULE")
         self.shell.cloudarium("clock", "advance", "2m")
 
     def weights(self, blue: int, green: int) -> str:
@@ -159,7 +165,7 @@ class Demo:
     def weigh(self, blue: int, green: int) -> None:
         """Move weight between the groups at /canary."""
         rule = ["--rule-arn", self.rule, "--actions", self.weights(blue, green)]
-        self.shell.aws("elbv2", "modify-rule", *rule, want="Rules[0].RuleArn")
+        self.shell.aws("elbv2", "modify-rule", *rule)
 
     def watch(self) -> None:
         """Traffic, a death, the failover, the operator's hand, the recovery."""
@@ -174,32 +180,16 @@ class Demo:
             os.kill(blue.pid, signal.SIGKILL)
             blue.wait()
             table.rows(2)
-            heading("Time is a tool here: fifteen seconds pass at once, with every health check in them")
-            self.shell.cloudarium("clock", "advance", "15s")
+            heading("Time is a tool here: a minute passes at once, with every health check and metric in it")
+            self.shell.cloudarium("clock", "advance", "1m")
             table.rows(3)
             heading("/ has failed over. AWS does not move weights between groups by itself: somebody does")
-            self.shell.aws(
-                "elbv2",
-                "modify-rule",
-                "--rule-arn",
-                self.rule,
-                "--actions",
-                self.weights(0, 1),
-                want="Rules[0].RuleArn",
-            )
+            self.weigh(0, 1)
             table.rows(2)
             heading("blue is started again, found healthy, and gets its share")
             self.processes["blue"], _ = start_program("blue", self.agent, self.ports["blue"])
-            self.shell.aws(
-                "elbv2",
-                "modify-rule",
-                "--rule-arn",
-                self.rule,
-                "--actions",
-                self.weights(3, 1),
-                want="Rules[0].RuleArn",
-            )
-            self.shell.cloudarium("clock", "advance", "15s")
+            self.weigh(3, 1)
+            self.shell.cloudarium("clock", "advance", "1m")
             table.rows(3)
         finally:
             traffic.stop()
@@ -209,22 +199,25 @@ class Demo:
         """What to try next."""
         port, group = self.shell.port, self.groups["both"]
         option = "" if port == PORT else f" --port {port}"
-        here = "" if "VIRTUAL_ENV" in os.environ else f'\n  export PATH="{Path(sys.executable).parent}:$PATH"'
-        print(f"""
-== It goes on running. To try next:
-{here}
-  eval "$(cloudarium env{option})"
-  curl http://demo.elb.localhost:{port}/                  # or open it in a browser, and reload
-  curl -H 'Host: {self.host}' http://127.0.0.1:{port}{CANARY}
-  aws elbv2 describe-target-health --target-group-arn {group}
-  kill {self.processes["green"].pid}                                           # green; blue takes over
-  cloudarium clock advance 1h                          # an hour of health checks and metrics
-  aws cloudwatch list-metrics --namespace AWS/ApplicationELB
-  aws cloudtrail lookup-events --max-results 5
-  cloudarium coverage elbv2                            # what is real, partial, refused
-
-  cloudarium down{option}                                      # ends the cloud and both programs
-""")
+        there = f"http://127.0.0.1:{port}{CANARY}"
+        lines = [
+            ('eval "$(cloudarium env' + option + ')"', ""),
+            (f"curl http://demo.elb.localhost:{port}/", "or open it in a browser, and reload"),
+            (f"curl -H 'Host: {self.host}' {there}", ""),
+            (f"aws elbv2 describe-target-health --target-group-arn {group}", ""),
+            (f"kill {self.processes['green'].pid}", "green; blue takes over"),
+            ("cloudarium clock advance 1h", "an hour of health checks and metrics"),
+            ("aws cloudwatch list-metrics --namespace AWS/ApplicationELB", ""),
+            ("aws cloudtrail lookup-events --max-results 5", ""),
+            ("cloudarium coverage elbv2", "what is real, partial, refused"),
+            (f"cloudarium down{option}", "ends the cloud and both programs"),
+        ]
+        if "VIRTUAL_ENV" not in os.environ:
+            lines.insert(0, (f'export PATH="{Path(sys.executable).parent}:$PATH"', ""))
+        heading("It goes on running. To try next:")
+        print()
+        for command, comment in lines:
+            print(f"  {command:<60}  # {comment}" if comment else f"  {command}")
 
 
 def main() -> int:

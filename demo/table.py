@@ -60,9 +60,9 @@ class Table:
             cells += f"{counts['blue']:>7}{counts['green']:>7}{errors:>8}  |"
         health = self._health()
         states = f"{health.get('blue', '-'):>10}{health.get('green', '-'):>11} |"
-        requests, errors = self._sum("RequestCount"), self._sum("HTTPCode_ELB_5XX_Count")
+        counted, failed = self._sum("RequestCount"), self._sum("HTTPCode_ELB_5XX_Count")
         print(
-            f"  {datetime.now():%H:%M:%S} |{cells}{states} {requests:5.0f} {errors:5.0f} {self._hosts():3.0f}",
+            f"  {datetime.now():%H:%M:%S} |{cells}{states} {counted:5.0f} {failed:5.0f} {self._hosts():3.0f}",
             flush=True,
         )
 
@@ -71,7 +71,7 @@ class Table:
         return {self._colours[each["Target"]["Id"]]: each["TargetHealth"]["State"] for each in found}
 
     def _sum(self, metric: str) -> float:
-        return sum(point["Sum"] for point in self._statistics(metric, "Sum"))
+        return sum(float(point["Sum"]) for point in self._statistics(metric, "Sum"))
 
     def _hosts(self) -> float:
         points = self._statistics("HealthyHostCount", "Minimum", self._group.split(":")[-1])

@@ -122,6 +122,20 @@ async def read_all(sock: socket.socket) -> bytes:
     return received
 
 
+async def receive(sock: socket.socket) -> tuple[bytes, tuple[str, int]]:
+    """The next datagram and its sender; uvloop has no sock_recvfrom."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock.fileno(), ready.set)
+    try:
+        async with asyncio.timeout(5):
+            await ready.wait()
+    finally:
+        loop.remove_reader(sock.fileno())
+    data, sender = sock.recvfrom(65536)
+    return data, (sender[0], sender[1])
+
+
 def links_here() -> set[str]:
     """Names of the links in this namespace, without what the kernel itself puts into every one."""
     return {name for _, name in socket.if_nameindex()} - {"lo"} - _FALLBACK

@@ -9,7 +9,7 @@ import dnslib
 import msgspec
 
 from cloudarium.substrate.net import DnsSpec, Nacl
-from tests.net.cloud import Cloud, read_all
+from tests.net.cloud import Cloud, read_all, receive
 from tests.net.namespaced import namespaced
 from tests.net.specs import eni, group, vpc
 
@@ -20,8 +20,7 @@ async def ask(cloud: Cloud, who: str, resolver: str, name: str, kind: str = "A")
     query = dnslib.DNSRecord.question(name, kind)
     with cloud.udp(who) as sock:
         sock.sendto(query.pack(), (resolver, 53))
-        async with asyncio.timeout(5):
-            answer, peer = await asyncio.get_running_loop().sock_recvfrom(sock, 2000)
+        answer, peer = await receive(sock)
     assert peer == (resolver, 53)
     return dnslib.DNSRecord.parse(answer)
 
@@ -87,5 +86,6 @@ async def test_garbage_is_survived(cloud: Cloud) -> None:
             sock.sendto(b"\x00\xff" * (size // 2) + b"\x01" * (size % 2), ("10.0.0.2", 53))
     with await cloud.fabric.dial("eni-1", "10.0.0.2", 53, 5) as stream:
         await loop.sock_sendall(stream, b"\xff\xff" + b"\x00" * 65535)
+        stream.shutdown(1)
         assert len(await read_all(stream)) in (0, 14), "an error or nothing, and the end"
     assert (await ask(cloud, "eni-1", "10.0.0.2", "web.internal")).rr

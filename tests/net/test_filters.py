@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from cloudarium.substrate.net import Nacl, NaclEntry
-from tests.net.cloud import Cloud
+from tests.net.cloud import Cloud, receive
 from tests.net.namespaced import namespaced
 from tests.net.specs import OPEN_ACL, eni, group, tcp, vpc
 
@@ -152,7 +152,6 @@ async def test_a_network_acl_cuts_established_connections(cloud: Cloud) -> None:
 
 @namespaced
 async def test_an_interface_cannot_send_with_another_address(cloud: Cloud) -> None:
-    loop = asyncio.get_running_loop()
     for check, first_seen in ((True, "10.0.1.10"), (False, "10.0.1.66")):
         await cloud.fabric.apply(vpc(enis=[eni("1", "10.0.1.10", check=check), eni("2", "10.0.1.11")]))
         receiver, honest, forger = cloud.udp("eni-2", 5000), cloud.udp("eni-1"), cloud.udp("eni-1")
@@ -161,5 +160,5 @@ async def test_an_interface_cannot_send_with_another_address(cloud: Cloud) -> No
             forger.bind(("10.0.1.66", 0))
             forger.sendto(b"forged", ("10.0.1.11", 5000))
             honest.sendto(b"honest", ("10.0.1.11", 5000))
-            _, sender = await loop.sock_recvfrom(receiver, 100)
+            _, sender = await receive(receiver)
             assert sender[0] == first_seen

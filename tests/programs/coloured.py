@@ -14,13 +14,15 @@ The longest matching prefix decides. Kinds: ``ok``, ``status`` (answers that sta
 ``hang`` (never answers; closes once released), ``close`` (closes without a word), ``reset`` (closes with a RST),
 ``garbage`` (answers with bytes that are not HTTP), ``short`` (promises more body than it sends), ``bytes`` (sends
 ``size`` bytes), ``headers`` (answers with a header of ``size`` bytes), ``crlf`` (answers with an ill-formed header),
-``cookie`` (sets ``cookie``).
+``cookie`` (sets ``cookie``), ``digest`` (answers with the SHA-256 of the body).
+
 Standard library only.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import socket
@@ -67,6 +69,7 @@ class Traffic(BaseHTTPRequestHandler):
     """Answers, or fails to."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment: in two, the second would wait for an acknowledgement
     state: State
 
     def handle_any(self) -> None:
@@ -105,6 +108,8 @@ class Traffic(BaseHTTPRequestHandler):
                 self._answer(200, body, {"X-Large": "x" * how["size"]})
             case "cookie":
                 self._answer(200, body, {"Set-Cookie": how["cookie"]})
+            case "digest":
+                self._answer(200, b"", content=hashlib.sha256(body).hexdigest().encode())
             case "bytes":
                 self._answer(200, body, content=b"x" * how["size"])
             case other:

@@ -111,9 +111,17 @@ class RunningCloud:
     def assert_gone(self) -> None:
         """No process of the tree is left, and its port is free."""
         until(lambda: not self.processes(), f"processes {self.processes()} of the cloud end", 5)
+        # A killed process has no environment any more while the kernel still closes its sockets.
+        until(self._port_is_free, f"port {self.port} is free", 5)
+
+    def _port_is_free(self) -> bool:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("127.0.0.1", self.port))
+            try:
+                sock.bind(("127.0.0.1", self.port))
+            except OSError:
+                return False
+        return True
 
     # -- commands --------------------------------------------------------------------------------------------------
 

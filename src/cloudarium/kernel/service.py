@@ -24,22 +24,20 @@ class OperationInfo(NamedTuple):
     function: Operation
     is_async: bool
     partial: str
-    reads: bool
 
 
 @overload
 def operation(function: F) -> F: ...
 @overload
-def operation(*, partial: str = ..., reads: bool = ...) -> Callable[[F], F]: ...
-def operation(function: F | None = None, *, partial: str = "", reads: bool = False) -> Any:
+def operation(*, partial: str = ...) -> Callable[[F], F]: ...
+def operation(function: F | None = None, *, partial: str = "") -> Any:
     """Mark a function as an AWS operation; its name is the API's in snake case (``create_vpc``).
 
-    ``partial`` says in words what the operation does not do yet (shown by ``cloudarium coverage``). ``reads`` marks
-    operations that change nothing though their name does not start with Describe, Get or List.
+    ``partial`` says in words what the operation does not do yet (shown by ``cloudarium coverage``).
     """
 
     def mark(f: F) -> F:
-        f.__aws_operation__ = (partial, reads)  # type: ignore[attr-defined]
+        f.__aws_operation__ = partial  # type: ignore[attr-defined]
         return f
 
     return mark if function is None else mark(function)
@@ -54,14 +52,12 @@ class Service:
         *,
         operations: str,
         start: str = "",
-        is_global: bool = False,
         event_source: str = "",
     ) -> None:
         """``name`` is botocore's; ``operations`` a package or module path with ``@operation`` functions; ``start`` is
         ``module:function``, an ``async (cloud) -> None`` that registers controllers when the service is first used.
         """
         self.name = name
-        self.is_global = is_global
         self.event_source = event_source or f"{name}.amazonaws.com"
         self._operations_module = operations
         self._start = start
@@ -94,7 +90,7 @@ def _collect(path: str) -> list[tuple[str, OperationInfo]]:
     for each in modules:
         for name, function in vars(each).items():
             if (mark := getattr(function, "__aws_operation__", None)) is not None:
-                info = OperationInfo(function, inspect.iscoroutinefunction(function), mark[0], mark[1])
+                info = OperationInfo(function, inspect.iscoroutinefunction(function), mark)
                 found.append((name.rstrip("_"), info))
     return found
 

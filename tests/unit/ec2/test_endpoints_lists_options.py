@@ -128,7 +128,26 @@ def test_versions_of_a_prefix_list(ec2: Ec2) -> None:
     changed = ec2.modify_managed_prefix_list(
         PrefixListId=list_id, CurrentVersion=1, AddEntries=[{"Cidr": "192.168.0.0/16"}]
     )["PrefixList"]
-    assert (changed["State"], changed["Version"]) == ("modify-in-progress", 2)
+    assert (changed["State"], changed["Version"]) == ("modify-in-progress", 1)
+    now = ec2.describe_managed_prefix_lists(PrefixListIds=[list_id])["PrefixLists"][0]
+    assert (now["State"], now["Version"]) == ("modify-complete", 2)
+    ec2.fails(
+        "modify_managed_prefix_list",
+        "InvalidParameterCombination",
+        PrefixListId=list_id,
+        CurrentVersion=2,
+        MaxEntries=9,
+        AddEntries=[{"Cidr": "172.16.0.0/12"}],
+    )
+    ec2.fails(
+        "modify_managed_prefix_list",
+        "InvalidParameterValue",
+        "Request cannot contain Cidr 10.0.0.0/8 in both AddPrefixListEntries and RemovePrefixListEntries",
+        PrefixListId=list_id,
+        CurrentVersion=2,
+        AddEntries=[{"Cidr": "10.0.0.0/8"}],
+        RemoveEntries=[{"Cidr": "10.0.0.0/8"}],
+    )
     ec2.fails(
         "modify_managed_prefix_list",
         "PrefixListVersionMismatch",

@@ -96,3 +96,10 @@ def test_a_client_token_makes_one_thing(ec2: Ec2) -> None:
     ec2.fails("create_route_table", "IdempotentParameterMismatch", VpcId=other, ClientToken="t1")
     second = ec2.create_route_table(VpcId=vpc_id, ClientToken="t2")
     assert second["RouteTable"]["RouteTableId"] != first["RouteTable"]["RouteTableId"]
+
+
+async def test_a_client_token_is_forgotten_after_a_day(ec2: Ec2) -> None:
+    vpc_id = ec2.vpc()
+    first = ec2.create_route_table(VpcId=vpc_id, ClientToken="t1")["RouteTable"]["RouteTableId"]
+    await ec2.cloud.clock.advance(86_401)
+    assert ec2.create_route_table(VpcId=vpc_id, ClientToken="t1")["RouteTable"]["RouteTableId"] != first

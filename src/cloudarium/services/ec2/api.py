@@ -17,8 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def api(function: F) -> F: ...
 @overload
-def api(*, partial: str = ..., reads: bool = ..., sees_vpcs: bool = ...) -> Callable[[F], F]: ...
-def api(function: F | None = None, *, partial: str = "", reads: bool = False, sees_vpcs: bool = True) -> Any:
+def api(*, partial: str = ..., sees_vpcs: bool = ...) -> Callable[[F], F]: ...
+def api(function: F | None = None, *, partial: str = "", sees_vpcs: bool = True) -> Any:
     """Mark an EC2 operation (see ``kernel.service.operation``).
 
     Unless ``sees_vpcs`` is false the account's default VPC is there when the operation runs. A dry run really runs
@@ -35,6 +35,6 @@ def api(function: F | None = None, *, partial: str = "", reads: bool = False, se
                 raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
             return answer
 
-        return operation(partial=partial, reads=reads)(call)
+        return operation(partial=partial)(call)
 
     return mark if function is None else mark(function)

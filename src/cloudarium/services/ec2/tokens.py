@@ -20,6 +20,9 @@ R = TypeVar("R", bound=Record)
 LIFETIME = 86_400.0
 """Seconds for which a token is remembered."""
 
+_SWEEP_ABOVE = 1000
+"""Tokens of an account and region from which on old ones are looked for and dropped."""
+
 
 def made_before(ctx: Context, operation: str, request: Any, kind: type[R]) -> R | None:
     """What an earlier call with the same token made, or None; raises ``IdempotentParameterMismatch``."""
@@ -48,6 +51,14 @@ def remember(ctx: Context, operation: str, request: Any, resource_id: str) -> No
             created=ctx.clock.now(),
         )
         ctx.table(ClientToken).put(ctx.scope, record)
+        if ctx.table(ClientToken).count(ctx.scope) % _SWEEP_ABOVE == 0:
+            _sweep(ctx)
+
+
+def _sweep(ctx: Context) -> None:
+    for old in ctx.table(ClientToken).all(ctx.scope):
+        if old.created + LIFETIME < ctx.clock.now():
+            ctx.table(ClientToken).delete(ctx.scope, old.token)
 
 
 def _fingerprint(request: Any) -> str:

@@ -272,6 +272,8 @@ class Fabric:
                     await self._residents.settle(job[0])
                 except (OSError, NetworkError) as error:
                     outcome.errors[vpc_id] = error
+        for vpc_id in jobs:
+            self._errors.pop(vpc_id, None)
         self._errors.update(outcome.errors)
         self._dirty |= outcome.errors.keys()
 

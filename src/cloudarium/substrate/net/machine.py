@@ -16,7 +16,7 @@ import msgspec
 
 from cloudarium.substrate.net import names, nft
 from cloudarium.substrate.net.errors import NetworkError
-from cloudarium.substrate.net.kernel import namespaces, nftables, rtnl
+from cloudarium.substrate.net.kernel import carrier, namespaces, nftables, rtnl
 from cloudarium.substrate.net.links import Address, Item, Neighbour, Plan, RouteEntry, Rule, Veth
 from cloudarium.substrate.net.sites import Site, addition, ends_of, key_of, removal, site_of
 
@@ -130,6 +130,9 @@ class Machine:
             ends = {end for item in rebuilt for end in ends_of(item)}
             applied -= {item for item in applied if ends_of(item) & ends}
         self._add(applied, new)
+        for site, links in groupby(sorted((item.near.site, item.near.name) for item in new), key=lambda end: end[0]):
+            with namespaces.inside(self._sites[site].fd, self._home):
+                carrier.complete(link for _, link in links)
 
     def _furnish(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
         applied = self._items[vpc_id]

@@ -84,13 +84,13 @@ def decide(
     if not source.startswith("eni-") and _is_address(source):
         packet = Packet(addresses.number(source), target, number or 0, source_port, port)
         walk = _Walk(world)
-        return walk.from_internet(packet) or walk.judge()
+        return walk.verdict(walk.from_internet(packet))
     vpc, eni = world.interface(source)
     if destination in eni.private_ips:
         return Verdict("allowed", "an interface reaches itself", eni.id, eni.private_ips[0])
     packet = Packet(addresses.number(eni.private_ips[0]), target, number or 0, source_port, port)
     walk = _Walk(world)
-    return walk.from_interface(vpc, eni, packet) or walk.judge()
+    return walk.verdict(walk.from_interface(vpc, eni, packet))
 
 
 def admits(
@@ -237,11 +237,21 @@ class _Walk:
 
     # -- the filters on it ---------------------------------------------------------------------------------------------
 
+    def verdict(self, end: Verdict | None) -> Verdict:
+        """The verdict on the legs so far, `end` being what was found behind the last one."""
+        if end is None:
+            return self.judge()
+        if end.outcome == "unreachable" and (refusal := self._refusal()) is not None:
+            return Verdict("dropped", refusal)
+        return end
+
+    def _refusal(self) -> str | None:
+        return next((found for leg in self.legs if (found := self._border(leg, leg.packet) or self._groups(leg))), None)
+
     def judge(self, *, route_back: bool = True) -> Verdict:
         """Hold every leg to the filters, there and back."""
-        for leg in self.legs:
-            if (refusal := self._border(leg, leg.packet) or self._groups(leg)) is not None:
-                return Verdict("dropped", refusal)
+        if (refusal := self._refusal()) is not None:
+            return Verdict("dropped", refusal)
         for leg in reversed(self.legs):
             refusal = self._border(leg._replace(entry=leg.exit, exit=leg.entry), leg.packet.reply())
             if refusal is None and route_back:

@@ -13,6 +13,10 @@ from cloudarium.substrate.net.nft import public_addresses
 from cloudarium.substrate.net.spec import Eni, NaclEntry, Route, VpcSpec
 
 
+_LINK_LOCAL = Network(0xA9FE0000, 0xFFFF0000, 16)
+"""Never leaves a VPC: only what the fabric itself answers there (the resolver) is found."""
+
+
 class Vpc:
     """One specification with its indexes, each made at first use."""
 
@@ -73,7 +77,8 @@ class Vpc:
         """The routes of a table, longest prefix first, the local ones included."""
         if (known := self._routes.get(table_id)) is not None:
             return known
-        found = {cidr: Route(str(cidr), "local") for cidr in self.ranges}
+        found = {_LINK_LOCAL: Route(str(_LINK_LOCAL), "blackhole")}
+        found.update((cidr, Route(str(cidr), "local")) for cidr in self.ranges)
         endpoints = {endpoint.id: endpoint.cidrs for endpoint in self.spec.gateway_endpoints}
         for table in self.spec.route_tables:
             for route in table.routes if table.id == table_id else ():

@@ -9,7 +9,7 @@ from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.ids import hex_id
 from cloudarium.services.ec2 import cidr, limits, tags, tokens
 from cloudarium.services.ec2.api import api
-from cloudarium.services.ec2.errors import invalid, refuse
+from cloudarium.services.ec2.errors import combination, invalid, refuse
 from cloudarium.services.ec2.filters import FilterSet
 from cloudarium.services.ec2.lookup import check_id, not_found
 from cloudarium.services.ec2.paging import page
@@ -152,7 +152,7 @@ def describe_prefix_lists(ctx: Context, request: DescribePrefixListsRequestTypeD
     return page(PLAIN_FILTERS.apply(views, request.get("Filters")), request, "PrefixLists")
 
 
-@api(reads=True)
+@api
 def get_managed_prefix_list_entries(ctx: Context, request: GetManagedPrefixListEntriesRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetManagedPrefixListEntries.html."""
     prefix_list = find_prefix_list(ctx, request["PrefixListId"])
@@ -171,7 +171,7 @@ def _version(prefix_list: ManagedPrefixList, number: int) -> PrefixListVersion:
     raise invalid(f"The version {number} of the prefix list {prefix_list.prefix_list_id} does not exist.")
 
 
-@api(reads=True)
+@api
 def get_managed_prefix_list_associations(
     ctx: Context, request: GetManagedPrefixListAssociationsRequestTypeDef
 ) -> Answer:
@@ -210,8 +210,8 @@ def modify_managed_prefix_list(ctx: Context, request: ModifyManagedPrefixListReq
     added, removed = request.get("AddEntries"), request.get("RemoveEntries")
     most = request.get("MaxEntries", prefix_list.max_entries)
     if (added or removed) and "MaxEntries" in request:
-        raise AwsError(
-            "InvalidRequest", "You cannot modify the entries and the maximum entries of a prefix list in one request."
+        raise combination(
+            "You cannot modify the entries and the maximum entries for the prefix list in the same request."
         )
     changes: dict[str, Any] = {"name": request.get("PrefixListName", prefix_list.name), "state": "modify-complete"}
     entries = list(prefix_list.entries)
@@ -230,16 +230,27 @@ def modify_managed_prefix_list(ctx: Context, request: ModifyManagedPrefixListReq
     changes["max_entries"] = most
     changed = prefix_list.replace(**changes)
     ctx.table(ManagedPrefixList).put(ctx.scope, changed)
-    return {"PrefixList": _view(ctx, changed, "modify-in-progress")}
+    return {"PrefixList": _changing(ctx, prefix_list, changed, "modify-in-progress")}
+
+
+def _changing(ctx: Context, old: ManagedPrefixList, new: ManagedPrefixList, state: str) -> ManagedPrefixListTypeDef:
+    """The answer to a change: while it is in progress the old version is in force."""
+    return {**_view(ctx, new, state), "Version": old.version}
 
 
 def _changed_entries(prefix_list: ManagedPrefixList, added: Any, removed: Any) -> list[PrefixListEntry]:
     entries = {entry.cidr: entry for entry in prefix_list.entries}
+    new = _entries(added, prefix_list.address_family)
+    coming = {entry.cidr for entry in new}
     for each in removed or ():
         block = _block(each["Cidr"], prefix_list.address_family)
+        if block in coming:
+            raise invalid(
+                f"Request cannot contain Cidr {block} in both AddPrefixListEntries and RemovePrefixListEntries"
+            )
         if entries.pop(block, None) is None:
             raise invalid(f"The prefix list does not contain the entry {block}.")
-    for entry in _entries(added, prefix_list.address_family):
+    for entry in new:
         entries[entry.cidr] = entry
     return list(entries.values())
 
@@ -254,7 +265,7 @@ def restore_managed_prefix_list_version(ctx: Context, request: RestoreManagedPre
     version = PrefixListVersion(prefix_list.version + 1, old.entries)
     changed = prefix_list.replace(versions=(*prefix_list.versions, version), state="restore-complete")
     ctx.table(ManagedPrefixList).put(ctx.scope, changed)
-    return {"PrefixList": _view(ctx, changed, "restore-in-progress")}
+    return {"PrefixList": _changing(ctx, prefix_list, changed, "restore-in-progress")}
 
 
 @api

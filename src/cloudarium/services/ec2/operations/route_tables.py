@@ -91,7 +91,7 @@ def create_route_table(ctx: Context, request: CreateRouteTableRequestTypeDef) ->
 def describe_route_tables(ctx: Context, request: DescribeRouteTablesRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html."""
     views = [route_table_view(ctx, table) for table in select(ctx, RouteTable, request.get("RouteTableIds"))]
-    return page(FILTERS.apply(views, request.get("Filters")), request, "RouteTables", size=100)
+    return page(FILTERS.apply(views, request.get("Filters")), request, "RouteTables")
 
 
 @api

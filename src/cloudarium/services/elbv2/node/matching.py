@@ -19,7 +19,10 @@ from cloudarium.services.elbv2.node.pattern_index import PatternIndex
 from cloudarium.services.elbv2.patterns import expression, regex
 
 _REMEMBERED = 4096
-_HOST_REMEMBERED_LENGTH = 512
+_REMEMBERED_LENGTH = 512
+
+_Key = bytes | tuple[bytes, bytes]
+"""The path, with the host where any rule asks for it."""
 
 
 class Fields(Protocol):
@@ -58,6 +61,7 @@ class RuleMatcher:
         "_any_host",
         "_any_method",
         "_any_path",
+        "_by_host",
         "_count",
         "_hosts",
         "_methods",
@@ -84,7 +88,8 @@ class RuleMatcher:
             self._tests.append(tuple(_tests(conditions)))
         self._hosts, self._any_host = hosts.index(), hosts.unconditional
         self._paths, self._any_path = paths.index(), paths.unconditional
-        self._remembered: dict[tuple[bytes, bytes], int] = {}
+        self._by_host = self._any_host != (1 << len(rules)) - 1
+        self._remembered: dict[_Key, int] = {}
 
     def _add_method(self, conditions: Sequence[Mapping[str, Any]], bit: int) -> None:
         values = [c["HttpRequestMethodConfig"]["Values"] for c in conditions if c["Field"] == "http-request-method"]
@@ -98,11 +103,15 @@ class RuleMatcher:
         count = self._count
         if count == 0:
             return 0
-        host, path = request.host, request.target.partition(b"?")[0]
-        candidates = self._remembered.get((host, path))
+        path = request.target
+        if b"?" in path:
+            path = path.partition(b"?")[0]
+        key = (request.host, path) if self._by_host else path
+        candidates = self._remembered.get(key)
         if candidates is None:
-            candidates = self._candidates(host, path)
-        candidates &= self._any_method | self._methods.get(request.method, 0)
+            candidates = self._candidates(request.host, path, key)
+        if self._methods:
+            candidates &= self._any_method | self._methods.get(request.method, 0)
         while candidates:
             lowest = candidates & -candidates
             number = lowest.bit_length() - 1
@@ -114,13 +123,13 @@ class RuleMatcher:
             candidates ^= lowest
         return count
 
-    def _candidates(self, host: bytes, path: bytes) -> int:
-        by_host = self._any_host | self._hosts.match(host_name(host))
+    def _candidates(self, host: bytes, path: bytes, key: _Key) -> int:
+        by_host = self._any_host | self._hosts.match(host_name(host)) if self._by_host else self._any_host
         candidates = by_host and by_host & (self._any_path | self._paths.match(path.decode("latin-1")))
-        if len(host) + len(path) <= _HOST_REMEMBERED_LENGTH:
+        if len(host) + len(path) <= _REMEMBERED_LENGTH:
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
-            self._remembered[(host, path)] = candidates
+            self._remembered[key] = candidates
         return candidates
 
 

@@ -83,7 +83,7 @@ class NodeRouter:
             else:
                 counts.fixed_responses += 1
         status = exchange.elb_status
-        if status and not exchange.target_status and (note is None or note.action != "fixed-response"):
+        if status and not exchange.target_status:
             counts.elb_codes[status] = counts.elb_codes.get(status, 0) + 1
         if exchange.tier is not Tier.COMPLIANT:
             counts.non_compliant += 1

@@ -35,6 +35,7 @@ async def register_targets(ctx: Context, request: RegisterTargetsInputTypeDef) -
     """Register targets, or register again those that drain."""
     group = group_of(ctx, request["TargetGroupArn"])
     targets = await new_targets(ctx, group, request["Targets"])
+    group = group_of(ctx, request["TargetGroupArn"])  # it may have gone while EC2 was asked
     table = ctx.table(Target)
     fresh = []
     for target in targets:
