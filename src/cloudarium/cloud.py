@@ -77,8 +77,9 @@ class Process:
         )
         door = FrontDoor(cloud, Gateway(cloud, dispatcher, audit, self._bridge), admin)
         cloud.front_door = door
-        await door.open(socket.socket(fileno=boot.gateway_fd))
+        # The names of data planes must be known before the first client is heard; clients queue meanwhile.
         await self._start_services()
+        await door.open(socket.socket(fileno=boot.gateway_fd))
         await host.ready()
         # What was made while starting stays; the collector need not look at it again.
         gc.collect()
@@ -96,7 +97,11 @@ class Process:
         """Start those services that have something to reconcile; the others start on first use."""
         for service in self.cloud.services.values():
             if self._store.has_rows(f"{service.name}."):
-                self._clock.spawn(self.cloud.ensure_started(service), f"start {service.name}")
+                try:
+                    await self.cloud.ensure_started(service)
+                except Exception:
+                    # Its operations will say so; the other services must not suffer.
+                    log.exception("%s could not be started", service.name)
 
     async def _reset(self) -> None:
         await self.cloud.stop_services()

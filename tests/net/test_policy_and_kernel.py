@@ -59,6 +59,7 @@ async def _check(world: list[VpcSpec]) -> None:
             if source.kind == "interface"
             for target, ports in [*((address, PORTS) for address in _targets(world)), (SERVICE, (service,))]
             for port in ports
+            if target not in source.private_ips
         ]
         # Each question has a source port of its own: connection tracking must not remember an earlier one.
         answers = await asyncio.gather(

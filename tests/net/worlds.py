@@ -65,7 +65,7 @@ def _vpc(draw: st.DrawFn, number: int, cidr: str, other: str, peerings: tuple[Pe
         ),
         tuple(RouteTable(f"rtb-{number}{zone}", _routes(draw, number, base, other)) for zone in "ab"),
         tuple(
-            SecurityGroup(group, _rules(draw), (*_rules(draw), *_mostly(draw, _EVERY)))
+            SecurityGroup(group, (*_rules(draw), *_mostly(draw, _EVERY, 2)), (*_rules(draw), *_mostly(draw, _EVERY, 6)))
             for group in _own(number)
         ),
         tuple(Nacl(f"acl-{number}{zone}", _entries(draw)) for zone in "ab"),
@@ -83,8 +83,8 @@ def _own(number: int) -> tuple[str, ...]:
     return tuple(f"{group}{number}" for group in _GROUPS)
 
 
-def _mostly(draw: st.DrawFn, rule: SecurityRule) -> tuple[SecurityRule, ...]:
-    return (rule,) if draw(st.integers(0, 3)) else ()
+def _mostly(draw: st.DrawFn, rule: SecurityRule, odds: int) -> tuple[SecurityRule, ...]:
+    return (rule,) if draw(st.integers(1, odds)) > 1 else ()
 
 
 _CIDRS = st.sampled_from(
@@ -126,13 +126,13 @@ def _rules(draw: st.DrawFn) -> tuple[SecurityRule, ...]:
 
 def _entries(draw: st.DrawFn) -> tuple[NaclEntry, ...]:
     entries = []
-    for number in draw(st.lists(st.integers(1, 99), max_size=4, unique=True)):
+    for number in draw(st.lists(st.integers(1, 99), max_size=3, unique=True)):
         protocol = draw(_PROTOCOLS)
         first, last = draw(_RANGES) if protocol in ("tcp", "6", "udp") else (-1, -1)
         allow = draw(st.integers(0, 2)) == 0
         entries.append(NaclEntry(number, draw(st.booleans()), protocol, first, last, draw(_CIDRS), allow))
     for egress in (True, False):
-        if draw(st.integers(0, 5)):
+        if draw(st.integers(0, 9)):
             entries.append(NaclEntry(100, egress, "-1", -1, -1, "0.0.0.0/0", True))
     return tuple(entries)
 

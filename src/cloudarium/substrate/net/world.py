@@ -12,7 +12,6 @@ from cloudarium.substrate.net.links import linked
 from cloudarium.substrate.net.nft import public_addresses
 from cloudarium.substrate.net.spec import Eni, NaclEntry, Route, VpcSpec
 
-
 _LINK_LOCAL = Network(0xA9FE0000, 0xFFFF0000, 16)
 """Never leaves a VPC: only what the fabric itself answers there (the resolver) is found."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import actions, arns, tagging, views
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.attributes import listener as attributes
 from cloudarium.services.elbv2.attributes import to_response
 from cloudarium.services.elbv2.errors import invalid, listener_not_found
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 
-@api(partial="HTTP listeners only: HTTPS needs certificates")
+@operation(partial="HTTP listeners only: HTTPS needs certificates")
 def create_listener(ctx: Context, request: CreateListenerInputTypeDef) -> Answer:
     """Store a listener with its default rule; the controller opens the port on every node."""
     balancer = balancer_of(ctx, request["LoadBalancerArn"])
@@ -99,7 +99,7 @@ def _refuse_tls(request: Any) -> None:
         raise NotThere("Mutual authentication (it needs an HTTPS listener)")
 
 
-@api()
+@operation()
 def describe_listeners(ctx: Context, request: DescribeListenersInputTypeDef) -> Answer:
     """Listeners of a load balancer, or by ARN."""
     wanted, balancer_arn = request.get("ListenerArns"), request.get("LoadBalancerArn")
@@ -122,7 +122,7 @@ def describe_listeners(ctx: Context, request: DescribeListenersInputTypeDef) -> 
     return {**answer, "NextMarker": marker} if marker else answer
 
 
-@api(partial="HTTP listeners only: HTTPS needs certificates")
+@operation(partial="HTTP listeners only: HTTPS needs certificates")
 def modify_listener(ctx: Context, request: ModifyListenerInputTypeDef) -> Answer:
     """Change port or default actions."""
     listener = listener_of(ctx, request["ListenerArn"])
@@ -149,7 +149,7 @@ def modify_listener(ctx: Context, request: ModifyListenerInputTypeDef) -> Answer
     return {"Listeners": [views.listener(ctx, changed)]}
 
 
-@api()
+@operation()
 def delete_listener(ctx: Context, request: DeleteListenerInputTypeDef) -> Answer:
     """Delete a listener with its rules."""
     listener = listener_of(ctx, request["ListenerArn"])
@@ -159,14 +159,14 @@ def delete_listener(ctx: Context, request: DeleteListenerInputTypeDef) -> Answer
     return {}
 
 
-@api()
+@operation()
 def describe_listener_attributes(ctx: Context, request: DescribeListenerAttributesInputTypeDef) -> Answer:
     """Every attribute of a listener with the value in force."""
     listener = listener_of(ctx, request["ListenerArn"])
     return {"Attributes": to_response(attributes.TABLE.effective(listener.attributes))}
 
 
-@api()
+@operation()
 def modify_listener_attributes(ctx: Context, request: ModifyListenerAttributesInputTypeDef) -> Answer:
     """Set attributes."""
     listener = listener_of(ctx, request["ListenerArn"])
@@ -177,7 +177,7 @@ def modify_listener_attributes(ctx: Context, request: ModifyListenerAttributesIn
     return {"Attributes": to_response(attributes.TABLE.effective(stored))}
 
 
-@api()
+@operation()
 def describe_listener_certificates(ctx: Context, request: Any) -> Answer:
     """The certificates of a listener: an HTTP listener has none."""
     listener_of(ctx, request["ListenerArn"])

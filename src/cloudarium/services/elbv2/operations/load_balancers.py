@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import arns, network, tagging, views
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.attributes import load_balancer as attributes
 from cloudarium.services.elbv2.attributes import to_response
 from cloudarium.services.elbv2.errors import invalid, load_balancer_not_found, names_not_found
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]+")
 _MOST_ARNS = 20
 
 
-@api(partial="application load balancers with IPv4 addresses only")
+@operation(partial="application load balancers with IPv4 addresses only")
 async def create_load_balancer(ctx: Context, request: CreateLoadBalancerInputTypeDef) -> Answer:
     """Store a load balancer; its nodes are placed by the controller, which makes it active."""
     if (kind := request.get("Type", "application")) != "application":
@@ -129,7 +129,7 @@ def subnet_ids(request: Any) -> list[str]:
     return ids
 
 
-@api()
+@operation()
 def describe_load_balancers(ctx: Context, request: DescribeLoadBalancersInputTypeDef) -> Answer:
     """Load balancers by ARN, by name, or all."""
     wanted, names = request.get("LoadBalancerArns"), request.get("Names")
@@ -156,7 +156,7 @@ def describe_load_balancers(ctx: Context, request: DescribeLoadBalancersInputTyp
     return {**answer, "NextMarker": marker} if marker else answer
 
 
-@api()
+@operation()
 def delete_load_balancer(ctx: Context, request: DeleteLoadBalancerInputTypeDef) -> Answer:
     """Delete a load balancer with its listeners and rules; succeeds when it is gone already."""
     arn = arns.check("load balancer", request["LoadBalancerArn"])
@@ -175,14 +175,14 @@ def delete_load_balancer(ctx: Context, request: DeleteLoadBalancerInputTypeDef) 
     return {}
 
 
-@api()
+@operation()
 def describe_load_balancer_attributes(ctx: Context, request: DescribeLoadBalancerAttributesInputTypeDef) -> Answer:
     """Every attribute of a load balancer with the value in force."""
     balancer = balancer_of(ctx, request["LoadBalancerArn"])
     return {"Attributes": to_response(attributes.TABLE.effective(balancer.attributes))}
 
 
-@api(partial="connection and health check logs, zonal shift and IPv6 attributes only as they are by default")
+@operation(partial="connection and health check logs, zonal shift and IPv6 attributes only as they are by default")
 async def modify_load_balancer_attributes(ctx: Context, request: ModifyLoadBalancerAttributesInputTypeDef) -> Answer:
     """Set attributes; enabling access logs proves that the bucket can be written."""
     balancer = balancer_of(ctx, request["LoadBalancerArn"])
@@ -196,7 +196,7 @@ async def modify_load_balancer_attributes(ctx: Context, request: ModifyLoadBalan
     return {"Attributes": to_response(effective)}
 
 
-@api()
+@operation()
 def describe_capacity_reservation(ctx: Context, request: DescribeCapacityReservationInputTypeDef) -> Answer:
     """The capacity reserved: none, since ModifyCapacityReservation is not there."""
     balancer_of(ctx, request["LoadBalancerArn"])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import network, views
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.errors import invalid, invalid_configuration
 from cloudarium.services.elbv2.lookup import balancer_of
 from cloudarium.services.elbv2.operations.load_balancers import check_ip_address_type, subnet_ids
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 
-@api(partial="IPv4 only")
+@operation(partial="IPv4 only")
 async def set_subnets(ctx: Context, request: SetSubnetsInputTypeDef) -> Answer:
     """Replace the enabled zones; the controller moves the nodes."""
     balancer = balancer_of(ctx, request["LoadBalancerArn"])
@@ -36,7 +36,7 @@ async def set_subnets(ctx: Context, request: SetSubnetsInputTypeDef) -> Answer:
     return {"AvailabilityZones": [views.zone(zone) for zone in zones], "IpAddressType": balancer.ip_address_type}
 
 
-@api()
+@operation()
 async def set_security_groups(ctx: Context, request: SetSecurityGroupsInputTypeDef) -> Answer:
     """Replace the security groups of a load balancer's nodes."""
     balancer = balancer_of(ctx, request["LoadBalancerArn"])
@@ -50,7 +50,7 @@ async def set_security_groups(ctx: Context, request: SetSecurityGroupsInputTypeD
     return {"SecurityGroupIds": list(groups)}
 
 
-@api(partial="IPv4 only")
+@operation(partial="IPv4 only")
 def set_ip_address_type(ctx: Context, request: SetIpAddressTypeInputTypeDef) -> Answer:
     """Set the IP address type to what it is; the dual-stack kinds are refused by name."""
     balancer_of(ctx, request["LoadBalancerArn"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.elbv2.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2.paging import page
 from cloudarium.services.elbv2.quotas import ACCOUNT_LIMITS
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_elbv2.type_defs import DescribeAccountLimitsInputTypeDef, DescribeSSLPoliciesInputTypeDef
 
 
-@api()
+@operation()
 def describe_account_limits(ctx: Context, request: DescribeAccountLimitsInputTypeDef) -> Answer:
     """AWS's default quotas."""
     some, marker = page(ACCOUNT_LIMITS, request, lambda limit: limit[0])
@@ -22,7 +22,7 @@ def describe_account_limits(ctx: Context, request: DescribeAccountLimitsInputTyp
     return {**answer, "NextMarker": marker} if marker else answer
 
 
-@api()
+@operation()
 def describe_ssl_policies(ctx: Context, request: DescribeSSLPoliciesInputTypeDef) -> Answer:
     """The predefined security policies of application load balancers."""
     from cloudarium.services.elbv2.ssl_policies import POLICIES

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import actions, arns, conditions, tagging, transforms, views
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.errors import invalid, rule_not_found
 from cloudarium.services.elbv2.lookup import balancer_of, listener_of, rule_of
 from cloudarium.services.elbv2.paging import page
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_PRIORITIES = 100
 
 
-@api(partial="no authentication actions")
+@operation(partial="no authentication actions")
 def create_rule(ctx: Context, request: CreateRuleInputTypeDef) -> Answer:
     """Store a rule; the nodes take it over with their next snapshot."""
     listener = listener_of(ctx, request["ListenerArn"])
@@ -67,7 +67,7 @@ def _order(rule: Rule) -> tuple[bool, int]:
     return rule.priority == DEFAULT_PRIORITY, rule.priority
 
 
-@api()
+@operation()
 def describe_rules(ctx: Context, request: DescribeRulesInputTypeDef) -> Answer:
     """Rules of a listener in the order in which they are evaluated, or rules by ARN."""
     wanted, listener_arn = request.get("RuleArns"), request.get("ListenerArn")
@@ -90,7 +90,7 @@ def describe_rules(ctx: Context, request: DescribeRulesInputTypeDef) -> Answer:
     return {**answer, "NextMarker": marker} if marker else answer
 
 
-@api(partial="no authentication actions")
+@operation(partial="no authentication actions")
 def modify_rule(ctx: Context, request: ModifyRuleInputTypeDef) -> Answer:
     """Replace conditions, actions or transforms of a rule."""
     rule = rule_of(ctx, request["RuleArn"])
@@ -117,7 +117,7 @@ def modify_rule(ctx: Context, request: ModifyRuleInputTypeDef) -> Answer:
     return {"Rules": [views.rule(rule)]}
 
 
-@api()
+@operation()
 def delete_rule(ctx: Context, request: DeleteRuleInputTypeDef) -> Answer:
     """Delete a rule other than the default one."""
     rule = rule_of(ctx, request["RuleArn"])
@@ -127,7 +127,7 @@ def delete_rule(ctx: Context, request: DeleteRuleInputTypeDef) -> Answer:
     return {}
 
 
-@api()
+@operation()
 def set_rule_priorities(ctx: Context, request: SetRulePrioritiesInputTypeDef) -> Answer:
     """Reorder rules, all or none; rules may swap places."""
     pairs = request["RulePriorities"]

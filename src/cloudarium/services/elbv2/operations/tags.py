@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import arns, tagging
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.errors import invalid
 from cloudarium.services.elbv2.lookup import balancer_of, group_of, listener_of, rule_of
 from cloudarium.services.elbv2.resources import Listener, LoadBalancer, Rule, TargetGroup
@@ -33,7 +33,7 @@ def _resource(ctx: Context, arn: str) -> LoadBalancer | TargetGroup | Listener |
     raise invalid(f"'{arn}' is not a valid ARN")
 
 
-@api()
+@operation()
 def add_tags(ctx: Context, request: AddTagsInputTypeDef) -> Answer:
     """Add or overwrite tags of resources."""
     changed = []
@@ -45,7 +45,7 @@ def add_tags(ctx: Context, request: AddTagsInputTypeDef) -> Answer:
     return {}
 
 
-@api()
+@operation()
 def remove_tags(ctx: Context, request: RemoveTagsInputTypeDef) -> Answer:
     """Remove tags of resources; keys that are not there are passed over."""
     gone = set(request["TagKeys"])
@@ -55,7 +55,7 @@ def remove_tags(ctx: Context, request: RemoveTagsInputTypeDef) -> Answer:
     return {}
 
 
-@api()
+@operation()
 def describe_tags(ctx: Context, request: DescribeTagsInputTypeDef) -> Answer:
     """Tags of up to 20 resources."""
     wanted = request["ResourceArns"]

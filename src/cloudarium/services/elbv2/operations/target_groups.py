@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2 import arns, network, tagging, views
-from cloudarium.services.elbv2.api import api
 from cloudarium.services.elbv2.attributes import target_group as attributes
 from cloudarium.services.elbv2.attributes import to_response
 from cloudarium.services.elbv2.errors import (
@@ -40,7 +40,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]+")
 _VERSIONS = ("HTTP1", "HTTP2", "GRPC")
 
 
-@api(partial="targets ip and instance over HTTP; no lambda, alb, HTTPS, IPv6, target optimizer")
+@operation(partial="targets ip and instance over HTTP; no lambda, alb, HTTPS, IPv6, target optimizer")
 async def create_target_group(ctx: Context, request: CreateTargetGroupInputTypeDef) -> Answer:
     """Store a target group."""
     name = _check_name(request["Name"])
@@ -112,7 +112,7 @@ def _check_name(name: str) -> str:
     return name
 
 
-@api()
+@operation()
 def describe_target_groups(ctx: Context, request: DescribeTargetGroupsInputTypeDef) -> Answer:
     """Target groups by ARN, by name, by load balancer, or all."""
     balancer, wanted, names = request.get("LoadBalancerArn"), request.get("TargetGroupArns"), request.get("Names")
@@ -145,7 +145,7 @@ def describe_target_groups(ctx: Context, request: DescribeTargetGroupsInputTypeD
     return {**answer, "NextMarker": marker} if marker else answer
 
 
-@api()
+@operation()
 def modify_target_group(ctx: Context, request: ModifyTargetGroupInputTypeDef) -> Answer:
     """Change the health check."""
     group = group_of(ctx, request["TargetGroupArn"])
@@ -154,7 +154,7 @@ def modify_target_group(ctx: Context, request: ModifyTargetGroupInputTypeDef) ->
     return {"TargetGroups": [views.target_group(ctx, changed)]}
 
 
-@api()
+@operation()
 def delete_target_group(ctx: Context, request: DeleteTargetGroupInputTypeDef) -> Answer:
     """Delete a target group that no rule forwards to; succeeds when it is gone already."""
     arn = arns.check("target group", request["TargetGroupArn"])
@@ -166,14 +166,14 @@ def delete_target_group(ctx: Context, request: DeleteTargetGroupInputTypeDef) ->
     return {}
 
 
-@api()
+@operation()
 def describe_target_group_attributes(ctx: Context, request: DescribeTargetGroupAttributesInputTypeDef) -> Answer:
     """Every attribute of a target group with the value in force."""
     group = group_of(ctx, request["TargetGroupArn"])
     return {"Attributes": to_response(attributes.TABLE.effective(group.attributes))}
 
 
-@api(partial="no anomaly mitigation")
+@operation(partial="no anomaly mitigation")
 def modify_target_group_attributes(ctx: Context, request: ModifyTargetGroupAttributesInputTypeDef) -> Answer:
     """Set attributes."""
     group = group_of(ctx, request["TargetGroupArn"])

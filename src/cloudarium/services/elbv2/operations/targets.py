@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
-from cloudarium.services.elbv2.api import api
+from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2.attributes import target_group as attributes
 from cloudarium.services.elbv2.errors import invalid
 from cloudarium.services.elbv2.health.board import board_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 
-@api()
+@operation()
 async def register_targets(ctx: Context, request: RegisterTargetsInputTypeDef) -> Answer:
     """Register targets, or register again those that drain."""
     group = group_of(ctx, request["TargetGroupArn"])
@@ -71,7 +71,7 @@ def _check_counts(ctx: Context, group: TargetGroup, added: list[Target]) -> None
                 )
 
 
-@api()
+@operation()
 def deregister_targets(ctx: Context, request: DeregisterTargetsInputTypeDef) -> Answer:
     """Start to drain targets; a group that no load balancer uses lets go of them at once."""
     group = group_of(ctx, request["TargetGroupArn"])
@@ -90,7 +90,7 @@ def deregister_targets(ctx: Context, request: DeregisterTargetsInputTypeDef) -> 
     return {}
 
 
-@api(partial="no anomaly detection")
+@operation(partial="no anomaly detection")
 def describe_target_health(ctx: Context, request: DescribeTargetHealthInputTypeDef) -> Answer:
     """Health of all targets of a group, or of some."""
     if request.get("Include"):
