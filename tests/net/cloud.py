@@ -86,6 +86,13 @@ class Cloud:
         with sock:
             return (await read_all(sock)).decode()
 
+    async def connection(self, source: str, target: str, address: str) -> tuple[socket.socket, socket.socket]:
+        """Both ends of a connection from one interface to port 80 of another, whose address is given."""
+        with await self.fabric.listen(target, 80) as listener:
+            client = await self.fabric.dial(source, address, 80, 5)
+            server, _ = await asyncio.get_running_loop().sock_accept(listener)
+        return client, server
+
     def udp(self, eni: str, port: int = 0) -> socket.socket:
         """A non-blocking UDP socket on an interface."""
         with self.fabric.enter(eni):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import pytest
+from tests.net.namespaced import MODES, refusal
 
 from cloudarium.substrate.host import namespaces
-from tests.net.namespaced import MODES, refusal
 
 _refusal: Callable[[str], str] = lru_cache(maxsize=None)(refusal)
 

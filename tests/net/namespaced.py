@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.net.cloud import Cloud
 
 from cloudarium.substrate.host import namespaces
-from tests.net.cloud import Cloud
 
 MODES = {namespaces.PLAIN: "root", namespaces.USER: "user"}
 _LIMIT = 90

@@ -32,7 +32,9 @@ OPEN_ACL = Nacl(
 )
 
 
-def tcp(first: int, last: int | None = None, *, cidr: str = "", group: str = "", lists: Iterable[str] = ()) -> SecurityRule:
+def tcp(
+    first: int, last: int | None = None, *, cidr: str = "", group: str = "", lists: Iterable[str] = ()
+) -> SecurityRule:
     return SecurityRule("tcp", first, first if last is None else last, cidr, tuple(lists), group)
 
 

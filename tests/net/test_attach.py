@@ -6,14 +6,16 @@ import asyncio
 import socket
 
 import pytest
-
-from cloudarium.substrate.net import Eni, HostAttachment, Nacl, NaclEntry, Route
 from tests.net.cloud import Cloud, read_all
 from tests.net.namespaced import namespaced
 from tests.net.specs import eni, group, tcp, vpc
 
+from cloudarium.substrate.net import Eni, HostAttachment, Nacl, NaclEntry, Route
 
-def attached(name: str, address: str, host_port: int, *groups: str, public: str | None = None, subnet: str = "a") -> Eni:
+
+def attached(
+    name: str, address: str, host_port: int, *groups: str, public: str | None = None, subnet: str = "a"
+) -> Eni:
     return eni(
         name, address, *groups, public=public, subnet=subnet, attachment=HostAttachment(8080, "127.0.0.1", host_port)
     )

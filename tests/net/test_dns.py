@@ -7,11 +7,11 @@ import struct
 
 import dnslib
 import msgspec
-
-from cloudarium.substrate.net import DnsSpec, Nacl
 from tests.net.cloud import Cloud, read_all, receive
 from tests.net.namespaced import namespaced
 from tests.net.specs import eni, group, vpc
+
+from cloudarium.substrate.net import DnsSpec, Nacl
 
 RESOLVERS = ("10.0.0.2", "169.254.169.253")
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from cloudarium.substrate.net import Nacl, NaclEntry
 from tests.net.cloud import Cloud, receive
 from tests.net.namespaced import namespaced
 from tests.net.specs import OPEN_ACL, eni, group, tcp, vpc
+
+from cloudarium.substrate.net import Nacl, NaclEntry
 
 IP_TRANSPARENT = 19
 
 
 @namespaced
 async def test_neighbours_reach_each_other_with_their_own_addresses(cloud: Cloud) -> None:
-    await cloud.fabric.apply(vpc(enis=[eni("1", "10.0.1.10"), eni("2", "10.0.1.11"), eni("3", "10.0.2.10", subnet="b")]))
+    await cloud.fabric.apply(
+        vpc(enis=[eni("1", "10.0.1.10"), eni("2", "10.0.1.11"), eni("3", "10.0.2.10", subnet="b")])
+    )
     await cloud.serve("eni-2")
     await cloud.serve("eni-3")
     assert await cloud.ask("eni-1", "10.0.1.11") == "eni-2 10.0.1.10"
@@ -84,7 +87,9 @@ async def test_egress_rules_and_several_groups(cloud: Cloud) -> None:
     await cloud.serve("eni-mute")
     assert await cloud.ask("eni-two", "10.0.1.12", 80) == "dropped"
     assert await cloud.ask("eni-web", "10.0.1.12", 80) == "dropped"
-    await cloud.fabric.apply(vpc(enis=enis, groups=[narrow, more, group("sg-none", tcp(80, cidr="0.0.0.0/0"), egress=[])]))
+    await cloud.fabric.apply(
+        vpc(enis=enis, groups=[narrow, more, group("sg-none", tcp(80, cidr="0.0.0.0/0"), egress=[])])
+    )
     assert await cloud.ask("eni-web", "10.0.1.12", 80) == "eni-mute 10.0.1.20"
 
 
@@ -116,17 +121,15 @@ async def test_established_connections_survive_the_loss_of_their_rule(cloud: Clo
     enis = [eni("1", "10.0.1.10"), eni("2", "10.0.1.11", "sg-web")]
     await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web", tcp(80, cidr="0.0.0.0/0"))]))
     loop = asyncio.get_running_loop()
-    with await cloud.fabric.listen("eni-2", 80) as listener:
-        with await cloud.fabric.dial("eni-1", "10.0.1.11", 80, 5) as client:
-            server, _ = await loop.sock_accept(listener)
-            with server:
-                await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web")]))
-                assert await cloud.ask("eni-1", "10.0.1.11") == "dropped"
-                for _ in range(3):
-                    await loop.sock_sendall(client, b"still here")
-                    assert await loop.sock_recv(server, 100) == b"still here"
-                    await loop.sock_sendall(server, b"so am I")
-                    assert await loop.sock_recv(client, 100) == b"so am I"
+    client, server = await cloud.connection("eni-1", "eni-2", "10.0.1.11")
+    with client, server:
+        await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web")]))
+        assert await cloud.ask("eni-1", "10.0.1.11") == "dropped"
+        for _ in range(3):
+            await loop.sock_sendall(client, b"still here")
+            assert await loop.sock_recv(server, 100) == b"still here"
+            await loop.sock_sendall(server, b"so am I")
+            assert await loop.sock_recv(client, 100) == b"so am I"
 
 
 @namespaced
@@ -134,20 +137,18 @@ async def test_a_network_acl_cuts_established_connections(cloud: Cloud) -> None:
     enis = [eni("1", "10.0.1.10"), eni("2", "10.0.2.10", subnet="b")]
     await cloud.fabric.apply(vpc(enis=enis))
     loop = asyncio.get_running_loop()
-    with await cloud.fabric.listen("eni-2", 80) as listener:
-        with await cloud.fabric.dial("eni-1", "10.0.2.10", 80, 5) as client:
-            server, _ = await loop.sock_accept(listener)
-            with server:
-                await cloud.fabric.apply(vpc(enis=enis, acls={"b": Nacl("acl-none", ())}))
-                await loop.sock_sendall(client, b"lost")
-                try:
-                    async with asyncio.timeout(0.5):
-                        raise AssertionError(await loop.sock_recv(server, 100))
-                except TimeoutError:
-                    pass
-                await cloud.fabric.apply(vpc(enis=enis, acls={"b": OPEN_ACL}))
-                async with asyncio.timeout(20):
-                    assert await loop.sock_recv(server, 100) == b"lost", "TCP sends it again"
+    client, server = await cloud.connection("eni-1", "eni-2", "10.0.2.10")
+    with client, server:
+        await cloud.fabric.apply(vpc(enis=enis, acls={"b": Nacl("acl-none", ())}))
+        await loop.sock_sendall(client, b"lost")
+        try:
+            async with asyncio.timeout(0.5):
+                raise AssertionError(await loop.sock_recv(server, 100))
+        except TimeoutError:
+            pass
+        await cloud.fabric.apply(vpc(enis=enis, acls={"b": OPEN_ACL}))
+        async with asyncio.timeout(20):
+            assert await loop.sock_recv(server, 100) == b"lost", "TCP sends it again"
 
 
 @namespaced

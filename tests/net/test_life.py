@@ -10,17 +10,17 @@ import subprocess
 
 import msgspec
 import pytest
-
-from cloudarium.substrate.net import Fabric, NatGateway, NetworkError, Route, SpecError
-from cloudarium.substrate.net.kernel import nftables
 from tests.net.cloud import Cloud, links_here, open_descriptors
 from tests.net.namespaced import namespaced, run_namespaced
 from tests.net.specs import eni, peered, vpc
 
+from cloudarium.substrate.net import Fabric, NatGateway, NetworkError, Route, SpecError, VpcSpec
+from cloudarium.substrate.net.kernel import nftables
+
 IGW = Route("0.0.0.0/0", "igw", "igw-1")
 
 
-def public(name: str = "vpc-1", cidr: str = "10.0.0.0/16") -> object:
+def public(name: str = "vpc-1", cidr: str = "10.0.0.0/16") -> VpcSpec:
     base = cidr.rsplit(".", 2)[0]
     return vpc(name, cidr, enis=[eni(name, f"{base}.1.10")], routes=[IGW], internet_gateway_id="igw-1")
 
@@ -122,9 +122,7 @@ async def test_sixty_interfaces_find_each_other(cloud: Cloud) -> None:
     for n in (0, 31, 59):
         await cloud.serve(f"eni-{n}")
     asked = [(a, b) for a in range(0, 60, 7) for b in (0, 31, 59) if a != b]
-    answers = await asyncio.gather(
-        *(cloud.ask(f"eni-{a}", f"10.0.{1 + b % 2}.{10 + b}", timeout=10) for a, b in asked)
-    )
+    answers = await asyncio.gather(*(cloud.ask(f"eni-{a}", f"10.0.{1 + b % 2}.{10 + b}", timeout=10) for a, b in asked))
     assert answers == [f"eni-{b} 10.0.{1 + a % 2}.{10 + a}" for a, b in asked]
     await cloud.fabric.apply(vpc(enis=enis[:30]))
     assert await cloud.ask("eni-1", "10.0.2.69") == "dropped"
@@ -133,7 +131,7 @@ async def test_sixty_interfaces_find_each_other(cloud: Cloud) -> None:
 
 @namespaced
 async def test_many_applications_at_once_end_as_the_last_says(cloud: Cloud) -> None:
-    def spec(count: int) -> object:
+    def spec(count: int) -> VpcSpec:
         return vpc(enis=[eni(str(n), f"10.0.1.{10 + n}") for n in range(count)])
 
     counts = [1, 5, 3, 8, 2, 9, 4]
@@ -174,7 +172,9 @@ async def test_what_the_kernel_refuses_is_told_and_done_at_the_next_attempt(clou
 async def test_rules_load_through_the_command_as_well(cloud: Cloud) -> None:
     nftables._library = lambda: None  # type: ignore[assignment]
     assert nftables.available()
-    await cloud.fabric.apply(vpc(enis=[eni("1", "10.0.1.10"), eni("2", "10.0.1.11", "sg-closed"), eni("3", "10.0.1.12")]))
+    await cloud.fabric.apply(
+        vpc(enis=[eni("1", "10.0.1.10"), eni("2", "10.0.1.11", "sg-closed"), eni("3", "10.0.1.12")])
+    )
     assert await cloud.ask("eni-1", "10.0.1.11") == "dropped"
     assert await cloud.ask("eni-1", "10.0.1.12") == "refused"
     with pytest.raises(NetworkError, match="nftables: "):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from cloudarium.substrate.net import GatewayEndpoint, NatGateway, Route
 from tests.net.cloud import SERVICE, Cloud
 from tests.net.namespaced import namespaced
 from tests.net.specs import eni, group, peered, tcp, vpc
+
+from cloudarium.substrate.net import GatewayEndpoint, NatGateway, Route
 
 ETH_P_IP = socket.htons(0x0800)
 IGW = Route("0.0.0.0/0", "igw", "igw-1")
@@ -45,7 +46,9 @@ async def test_a_route_to_an_interface_needs_its_check_off(cloud: Cloud) -> None
 @namespaced
 async def test_two_vpcs_of_one_range_live_side_by_side(cloud: Cloud) -> None:
     for name in ("one", "two"):
-        await cloud.fabric.apply(vpc(f"vpc-{name}", enis=[eni(f"{name}-1", "10.0.1.10"), eni(f"{name}-2", "10.0.1.11")]))
+        await cloud.fabric.apply(
+            vpc(f"vpc-{name}", enis=[eni(f"{name}-1", "10.0.1.10"), eni(f"{name}-2", "10.0.1.11")])
+        )
         await cloud.serve(f"eni-{name}-2")
     assert await cloud.ask("eni-one-1", "10.0.1.11") == "eni-one-2 10.0.1.10"
     assert await cloud.ask("eni-two-1", "10.0.1.11") == "eni-two-2 10.0.1.10"
@@ -89,9 +92,7 @@ async def test_a_nat_gateway_lends_its_address_outward_only(cloud: Cloud) -> Non
         eni("app2", "10.0.2.11", subnet="b"),
     ]
     nats = (NatGateway("nat-1", "subnet-a", "eni-nat", "203.0.113.5"),)
-    spec = vpc(
-        enis=enis, routes=[IGW], tables={"b": private}, internet_gateway_id="igw-1", nat_gateways=nats
-    )
+    spec = vpc(enis=enis, routes=[IGW], tables={"b": private}, internet_gateway_id="igw-1", nat_gateways=nats)
     await cloud.fabric.apply(spec)
     other = [eni("web", "10.0.1.10", public="203.0.113.9")]
     await cloud.fabric.apply(vpc("vpc-2", enis=other, routes=[IGW], internet_gateway_id="igw-2"))
@@ -119,15 +120,13 @@ async def test_much_data_passes_two_translations_unharmed(cloud: Cloud) -> None:
     )
     loop = asyncio.get_running_loop()
     payload = bytes(range(256)) * 16384
-    with await cloud.fabric.listen("eni-web", 80) as listener:
-        with await cloud.fabric.dial("eni-app", "203.0.113.9", 80, 5) as client:
-            server, _ = await loop.sock_accept(listener)
-            with server:
-                sending = asyncio.create_task(loop.sock_sendall(server, payload))
-                received = bytearray()
-                while len(received) < len(payload):
-                    received += await loop.sock_recv(client, 1 << 20)
-                await sending
+    client, server = await cloud.connection("eni-app", "eni-web", "203.0.113.9")
+    with client, server:
+        sending = asyncio.create_task(loop.sock_sendall(server, payload))
+        received = bytearray()
+        while len(received) < len(payload):
+            received += await loop.sock_recv(client, 1 << 20)
+        await sending
     assert received == payload
 
 
@@ -136,9 +135,24 @@ async def test_peering_is_by_routes_and_not_transitive(cloud: Cloud) -> None:
     def to(cidr: str, peering: str) -> Route:
         return Route(cidr, "peering", peering)
 
-    one = vpc("vpc-1", "10.1.0.0/16", enis=[eni("1", "10.1.1.10")], routes=[to("10.2.0.0/16", "p12"), to("10.3.0.0/16", "p12")])
-    two = vpc("vpc-2", "10.2.0.0/16", enis=[eni("2", "10.2.1.10")], routes=[to("10.1.0.0/16", "p12"), to("10.3.0.0/16", "p23")])
-    three = vpc("vpc-3", "10.3.0.0/16", enis=[eni("3", "10.3.1.10")], routes=[to("10.2.0.0/16", "p23"), to("10.1.0.0/16", "p23")])
+    one = vpc(
+        "vpc-1",
+        "10.1.0.0/16",
+        enis=[eni("1", "10.1.1.10")],
+        routes=[to("10.2.0.0/16", "p12"), to("10.3.0.0/16", "p12")],
+    )
+    two = vpc(
+        "vpc-2",
+        "10.2.0.0/16",
+        enis=[eni("2", "10.2.1.10")],
+        routes=[to("10.1.0.0/16", "p12"), to("10.3.0.0/16", "p23")],
+    )
+    three = vpc(
+        "vpc-3",
+        "10.3.0.0/16",
+        enis=[eni("3", "10.3.1.10")],
+        routes=[to("10.2.0.0/16", "p23"), to("10.1.0.0/16", "p23")],
+    )
     one, two = peered(one, two, "p12")
     two, three = peered(two, three, "p23")
     # The accepter first: the link appears once both are there.
@@ -193,7 +207,10 @@ async def test_the_service_address_is_reached_by_endpoint_and_internet_gateway(c
     for name in ("1", "2"):
         spec = vpc(
             f"vpc-{name}",
-            enis=[eni(f"public-{name}", "10.0.1.10", public=f"203.0.113.{name}"), eni(f"private-{name}", "10.0.2.10", subnet="b")],
+            enis=[
+                eni(f"public-{name}", "10.0.1.10", public=f"203.0.113.{name}"),
+                eni(f"private-{name}", "10.0.2.10", subnet="b"),
+            ],
             routes=[IGW],
             tables={"b": [Route("pl-63a5400a", "gateway-endpoint", "vpce-1")]},
             internet_gateway_id="igw-1",

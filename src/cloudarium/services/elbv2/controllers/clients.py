@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 _HELD = 256
 _HELD_SECONDS = 130.0
 """Host seconds: about as long as a client's system goes on sending SYN packets."""
+_EARLY = 1024
+_EARLY_LOOKS = 750
+_EARLY_POLL = 0.02
+"""How many clients wait for a node that is being started, and how often it is looked for, so many host seconds apart."""
 _ACCEPTS_PER_TURN = 64
 _HTTP = 80
 
@@ -50,6 +54,7 @@ class Clients:
         self._open: dict[tuple[Handle, int], socket.socket] = {}
         self._opening: dict[tuple[Handle, int], asyncio.Task[socket.socket]] = {}
         self._held: deque[socket.socket] = deque()
+        self._early: set[asyncio.Task[None]] = set()
         self._listeners.watch(self._listener_changed)
 
     # -- DataPlane -------------------------------------------------------------------------------------------------
@@ -161,15 +166,49 @@ class Clients:
     # -- admission -------------------------------------------------------------------------------------------------
 
     def _give(self, handle: Handle, port: int, fd: int, initial: bytes, hosts: tuple[str, ...] | None) -> None:
+        if not self._give_now(handle, port, fd, initial, hosts):
+            # The cloud or its worker is just being started again: the client waits rather than being turned away.
+            if len(self._early) >= _EARLY:
+                os.close(fd)
+                return
+            task = self._loop.create_task(self._give_soon(handle, port, fd, initial, hosts))
+            self._early.add(task)
+            task.add_done_callback(self._early.discard)
+
+    async def _give_soon(
+        self, handle: Handle, port: int, fd: int, initial: bytes, hosts: tuple[str, ...] | None
+    ) -> None:
+        import asyncio
+
+        try:
+            for _ in range(_EARLY_LOOKS):
+                # Processes start in host time, whatever the cloud's clock does.
+                await asyncio.sleep(_EARLY_POLL)
+                if self._give_now(handle, port, fd, initial, hosts):
+                    return
+        except asyncio.CancelledError:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+    def _give_now(self, handle: Handle, port: int, fd: int, initial: bytes, hosts: tuple[str, ...] | None) -> bool:
+        """Give a client to a node, or turn it away for good; False when there is no node to take it yet."""
         node = self._names.next_node(handle)
         if node is None:
             os.close(fd)
-            return
-        if not self._admitted(node, fd, port):
+            return True
+        if not self._plane.serves(handle[1]):
+            return False
+        try:
+            admitted = self._admitted(node, fd, port)
+        except UnknownInterface:
+            return False
+        if not admitted:
             self._hold(fd)
-            return
+            return True
         message = wire.Adopt(handle[1], node.zone, port, initial, hosts is not None, hosts or ())
         self._plane.link.post(message, [fd])
+        return True
 
     def _admitted(self, node: Node, fd: int, port: int) -> bool:
         if self._cloud.fabric is None:
@@ -178,9 +217,9 @@ class Clients:
         try:
             with peer:
                 source: str = peer.getpeername()[0]
-            admitted: bool = self._cloud.fabric.admits(node.eni_id, source, "tcp", port)
-        except (OSError, UnknownInterface):
+        except OSError:
             return False
+        admitted: bool = self._cloud.fabric.admits(node.eni_id, source, "tcp", port)
         return admitted
 
     def _hold(self, fd: int) -> None:
@@ -198,7 +237,7 @@ class Clients:
 
     async def close(self) -> None:
         """Close what is open on the host."""
-        for task in list(self._opening.values()):
+        for task in [*self._opening.values(), *self._early]:
             task.cancel()
         for listening in self._open.values():
             address = listening.getsockname()[:2]

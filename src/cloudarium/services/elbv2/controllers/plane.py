@@ -92,6 +92,10 @@ class Plane:
                 await asyncio.sleep(_FABRIC_POLL)
         return self.link.post(wire.Listen(*place), [listening.detach()])
 
+    def serves(self, arn: str) -> bool:
+        """Whether the worker was told of a load balancer, so that clients may be given to it."""
+        return arn in self._sent and self.link.connected
+
     def drop(self, arn: str) -> None:
         """Stop serving a load balancer."""
         if arn in self._sent:
