@@ -30,20 +30,20 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[RunningCloud]:
     """The cloud that serves the session. Its clock is shared: a test that moves it only ever advances it."""
-    yield from _life(RunningCloud())
+    yield from life(RunningCloud())
 
 
 @pytest.fixture
 def own_cloud() -> Iterator[RunningCloud]:
     """A cloud of one test, with its state on disk."""
-    yield from _life(RunningCloud(ephemeral=False))
+    yield from life(RunningCloud(ephemeral=False))
 
 
 @pytest.fixture
 def ordinary_cloud() -> Iterator[RunningCloud]:
     """A cloud that belongs to an ordinary user."""
     if os.geteuid() != 0:
-        yield from _life(RunningCloud())
+        yield from life(RunningCloud())
         return
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -52,7 +52,7 @@ def ordinary_cloud() -> Iterator[RunningCloud]:
     if python is None:
         pytest.skip(f"no Python {sys.version_info.major}.{sys.version_info.minor} that an ordinary user may run")
     prefix = (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all")
-    yield from _life(RunningCloud(python=python, prefix=prefix, owner=NOBODY))
+    yield from life(RunningCloud(python=python, prefix=prefix, owner=NOBODY))
 
 
 @pytest.fixture
@@ -83,7 +83,8 @@ def fresh_number() -> str:
     return str(random.SystemRandom().randrange(10**11, 10**12))
 
 
-def _life(cloud: RunningCloud) -> Iterator[RunningCloud]:
+def life(cloud: RunningCloud) -> Iterator[RunningCloud]:
+    """From ``up`` to ``down``, for fixtures: nothing is left afterwards, whatever happened in between."""
     try:
         cloud.up()
         yield cloud

@@ -12,8 +12,8 @@ import sys
 from cloudarium.substrate.net import Fabric
 
 SERVICE = "198.18.0.1"
-DROPPED_AFTER = 0.4
-"""Seconds without an answer that count as dropped; an allowed connection takes a thousandth of that."""
+DROPPED_AFTER, PATIENCE = 0.3, 10.0
+"""Seconds without an answer that count as dropped, where that is expected and where it is not."""
 
 
 class LoopbackHost:
@@ -71,7 +71,11 @@ class Cloud:
         self._tasks.append(asyncio.create_task(_answer(listener, name)))
         return int(listener.getsockname()[1])
 
-    async def ask(self, eni: str, address: str, port: int = 80, timeout: float = DROPPED_AFTER) -> str:
+    async def knock(self, eni: str, address: str, port: int = 80) -> str:
+        """What comes of connecting where nothing should: like `ask`, but soon content that there is no answer."""
+        return await self.ask(eni, address, port, DROPPED_AFTER)
+
+    async def ask(self, eni: str, address: str, port: int = 80, timeout: float = PATIENCE) -> str:
         """What comes of connecting: the server's answer, or refused, dropped, unreachable."""
         try:
             sock = await self.fabric.dial(eni, address, port, timeout)
@@ -118,6 +122,12 @@ async def _answer(listener: socket.socket, name: str) -> None:
             client, peer = await loop.sock_accept(listener)
             with client:
                 await loop.sock_sendall(client, f"{name} {peer[0]}".encode())
+
+
+def retransmissions(sock: socket.socket) -> int:
+    """How many segments of a connection, its first included, had to be sent again (tcpi_total_retrans)."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return int.from_bytes(info[100:104], sys.byteorder)
 
 
 async def read_all(sock: socket.socket) -> bytes:

@@ -29,8 +29,8 @@ async def test_dial_comes_straight_from_the_host_when_the_policy_allows(cloud: C
     spec = vpc(enis=enis, groups=[web, group("sg-lb")])
     await cloud.fabric.apply(spec)
     assert await cloud.ask("eni-lb", "10.0.1.20", 8080) == "program 127.0.0.1"
-    assert await cloud.ask("eni-no", "10.0.1.20", 8080) == "dropped"
-    assert await cloud.ask("eni-lb", "10.0.1.20", 8081) == "dropped"
+    assert await cloud.knock("eni-no", "10.0.1.20", 8080) == "dropped"
+    assert await cloud.knock("eni-lb", "10.0.1.20", 8081) == "dropped"
     assert cloud.fabric.admits("eni-web", "10.0.1.10", "tcp", 8080)
     assert not cloud.fabric.admits("eni-web", "127.0.0.1", "tcp", 8080)
     await cloud.fabric.remove(spec.id)
@@ -51,7 +51,7 @@ async def test_dial_finds_the_process_by_public_address_and_follows_the_acl(clou
     assert await cloud.ask("eni-lb", "203.0.113.2", 8081) == "refused"
     deny = Nacl("acl-1", (NaclEntry(1, False, "tcp", 8080, 8080, "203.0.113.1/32", False),))
     await cloud.fabric.apply(vpc("vpc-2", enis=enis, routes=[igw], internet_gateway_id="igw-1", acls={"a": deny}))
-    assert await cloud.ask("eni-lb", "203.0.113.2", 8080) == "dropped"
+    assert await cloud.knock("eni-lb", "203.0.113.2", 8080) == "dropped"
 
 
 @namespaced

@@ -67,13 +67,13 @@ async def test_support_switched_off_and_on(cloud: Cloud) -> None:
         await cloud.fabric.apply(spec)
         assert (await ask(cloud, "eni-1", "10.0.0.2", "nothing.internal")).header.rcode == dnslib.RCODE.NXDOMAIN
         await cloud.fabric.apply(msgspec.structs.replace(spec, dns=DnsSpec(enable_support=False)))
-        assert await cloud.ask("eni-1", "10.0.0.2", 53) == "dropped"
+        assert await cloud.knock("eni-1", "10.0.0.2", 53) == "dropped"
 
 
 @namespaced
 async def test_the_resolvers_addresses_serve_nothing_else(cloud: Cloud) -> None:
     await cloud.fabric.apply(vpc(enis=[eni("1", "10.0.1.10")]))
-    outcomes = await asyncio.gather(*(cloud.ask("eni-1", address, 80) for address in (*RESOLVERS, "169.254.1.1")))
+    outcomes = await asyncio.gather(*(cloud.knock("eni-1", address, 80) for address in (*RESOLVERS, "169.254.1.1")))
     assert outcomes == ["dropped"] * 3
 
 

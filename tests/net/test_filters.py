@@ -24,7 +24,7 @@ async def test_neighbours_reach_each_other_with_their_own_addresses(cloud: Cloud
     assert await cloud.ask("eni-1", "10.0.1.11") == "eni-2 10.0.1.10"
     assert await cloud.ask("eni-1", "10.0.2.10") == "eni-3 10.0.1.10"
     assert await cloud.ask("eni-1", "10.0.1.11", 81) == "refused"
-    assert await cloud.ask("eni-1", "10.0.1.99") == "dropped"
+    assert await cloud.knock("eni-1", "10.0.1.99") == "dropped"
     assert await cloud.ask("eni-1", "8.8.8.8") == "unreachable"
 
 
@@ -44,7 +44,7 @@ async def test_a_group_allows_by_range_and_port_and_nothing_else(cloud: Cloud) -
     assert await cloud.ask("eni-near", "10.0.2.20", 81) == "refused"
     assert await cloud.ask("eni-other", "10.0.2.20", 90) == "eni-web 10.0.2.10"
     denied = [("eni-near", 82), ("eni-near", 90), ("eni-far", 80), ("eni-other", 80)]
-    outcomes = await asyncio.gather(*(cloud.ask(who, "10.0.2.20", port) for who, port in denied))
+    outcomes = await asyncio.gather(*(cloud.knock(who, "10.0.2.20", port) for who, port in denied))
     assert outcomes == ["dropped"] * 4
 
 
@@ -60,9 +60,9 @@ async def test_a_group_allows_members_of_another_and_follows_them(cloud: Cloud) 
     await apply("1")
     await cloud.serve("eni-web")
     assert await cloud.ask("eni-1", "10.0.1.20") == "eni-web 10.0.1.11"
-    assert await cloud.ask("eni-2", "10.0.1.20") == "dropped"
+    assert await cloud.knock("eni-2", "10.0.1.20") == "dropped"
     await apply("2")
-    assert await cloud.ask("eni-1", "10.0.1.20") == "dropped"
+    assert await cloud.knock("eni-1", "10.0.1.20") == "dropped"
     assert await cloud.ask("eni-2", "10.0.1.20") == "eni-web 10.0.1.12"
 
 
@@ -81,12 +81,12 @@ async def test_egress_rules_and_several_groups(cloud: Cloud) -> None:
     assert await cloud.ask("eni-one", "10.0.1.20", 80) == "refused"
     assert await cloud.ask("eni-two", "10.0.1.20", 80) == "refused"
     assert await cloud.ask("eni-two", "10.0.1.20", 81) == "refused"
-    outcomes = await asyncio.gather(cloud.ask("eni-one", "10.0.1.20", 81), cloud.ask("eni-mute", "10.0.1.20", 80))
+    outcomes = await asyncio.gather(cloud.knock("eni-one", "10.0.1.20", 81), cloud.knock("eni-mute", "10.0.1.20", 80))
     assert outcomes == ["dropped", "dropped"]
     # What may send nothing by itself still answers: groups are stateful.
     await cloud.serve("eni-mute")
-    assert await cloud.ask("eni-two", "10.0.1.12", 80) == "dropped"
-    assert await cloud.ask("eni-web", "10.0.1.12", 80) == "dropped"
+    assert await cloud.knock("eni-two", "10.0.1.12", 80) == "dropped"
+    assert await cloud.knock("eni-web", "10.0.1.12", 80) == "dropped"
     await cloud.fabric.apply(
         vpc(enis=enis, groups=[narrow, more, group("sg-none", tcp(80, cidr="0.0.0.0/0"), egress=[])])
     )
@@ -106,13 +106,13 @@ async def test_network_acls_are_stateless_and_stand_between_subnets_only(cloud: 
     await cloud.fabric.apply(vpc(enis=enis, acls=acl(inbound)))
     await cloud.serve("eni-b")
     await cloud.serve("eni-a2")
-    assert await cloud.ask("eni-a", "10.0.2.10") == "dropped", "the reply had no entry"
+    assert await cloud.knock("eni-a", "10.0.2.10") == "dropped", "the reply had no entry"
     assert await cloud.ask("eni-a", "10.0.1.11") == "eni-a2 10.0.1.10"
     await cloud.fabric.apply(vpc(enis=enis, acls=acl(inbound, replies)))
     assert await cloud.ask("eni-a", "10.0.2.10") == "eni-b 10.0.1.10"
     deny = NaclEntry(50, False, "tcp", 0, 65535, "10.0.1.10/32", False)
     await cloud.fabric.apply(vpc(enis=enis, acls=acl(inbound, replies, deny)))
-    assert await cloud.ask("eni-a", "10.0.2.10") == "dropped", "the lower number decides"
+    assert await cloud.knock("eni-a", "10.0.2.10") == "dropped", "the lower number decides"
     assert await cloud.ask("eni-a2", "10.0.2.10") == "eni-b 10.0.1.11"
 
 
@@ -124,7 +124,7 @@ async def test_established_connections_survive_the_loss_of_their_rule(cloud: Clo
     client, server = await cloud.connection("eni-1", "eni-2", "10.0.1.11")
     with client, server:
         await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web")]))
-        assert await cloud.ask("eni-1", "10.0.1.11") == "dropped"
+        assert await cloud.knock("eni-1", "10.0.1.11") == "dropped"
         for _ in range(3):
             await loop.sock_sendall(client, b"still here")
             assert await loop.sock_recv(server, 100) == b"still here"
