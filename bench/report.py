@@ -24,7 +24,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def conditions(**versions: str) -> str:
     """When, on what, with which versions, and what else ran."""
-    ours = {name: metadata.version(name) for name in ("uvloop", "httptools", "msgspec", "botocore")}
+    ours = {name: metadata.version(name) for name in ("uvloop", "msgspec", "botocore")}
     shown = ", ".join(f"{name} {version}" for name, version in (ours | versions).items())
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     return (

@@ -30,6 +30,15 @@ log = logging.getLogger(__name__)
 
 EVERYWHERE = Scope("*", "*")
 
+SERVICE_ADDRESS = "198.19.255.1"
+"""Where AWS's API is for workloads inside VPCs, in the cloud's own namespace."""
+SERVICE_NETWORK = "198.19.0.0/16"
+"""The public addresses of AWS's services (RFC 2544's block, which nothing on the internet uses)."""
+
+
+_IP_FREEBIND = 15
+"""Linux: bind to an address that is not there yet. The socket module does not name it."""
+
 
 class ClockRow(Record, frozen=True, kw_only=True):
     """The clock's line, so that time never goes backwards over a restart."""
@@ -63,7 +72,9 @@ class Process:
         cloud, boot = self.cloud, self._boot
         host = cloud.host = HostClient(boot.channel_fd)
         cloud.supervisor = Supervisor(self._clock)
-        cloud.fabric = Fabric(host, resolver=cloud.resolve)
+        cloud.fabric = Fabric(
+            host, resolver=cloud.resolve, service_address=SERVICE_ADDRESS, service_network=SERVICE_NETWORK
+        )
         self._bridge = MotoBridge(cloud)
         audit = Audit(self._clock, self._store)
         dispatcher = Dispatcher(cloud, audit, self._bridge)
@@ -80,6 +91,8 @@ class Process:
         # The names of data planes must be known before the first client is heard; clients queue meanwhile.
         await self._start_services()
         await door.open(socket.socket(fileno=boot.gateway_fd))
+        if boot.namespaces:
+            await door.open(_service_socket())
         await host.ready()
         # What was made while starting stays; the collector need not look at it again.
         gc.collect()
@@ -120,6 +133,16 @@ class Process:
         await self.cloud.fabric.close()
         self.cloud.metrics.write()
         self._store.close()
+
+
+def _service_socket() -> socket.socket:
+    """The port on which workloads inside VPCs find AWS's API over HTTP; the fabric adds the address when it starts."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
+    listening.bind((SERVICE_ADDRESS, 80))
+    listening.listen(1024)
+    return listening
 
 
 def main(boot: Boot) -> None:

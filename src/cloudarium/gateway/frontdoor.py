@@ -37,9 +37,9 @@ class FrontDoor:
             self._handle, now=cloud.clock.now, limits=ServerLimits(body=_BODY_LIMIT), divert=self._divert
         )  # fmt: skip
 
-    async def open(self, listening: socket.socket) -> None:
-        """Accept clients from a listening socket."""
-        await self._server.serve(listening)
+    async def open(self, listening: socket.socket) -> asyncio.AbstractServer:
+        """Accept clients from a listening socket (the one port's, or one inside a VPC) until the server is closed."""
+        return await self._server.serve(listening)
 
     async def close(self) -> None:
         """Stop accepting; requests under way have a moment to finish."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
 from cloudarium.services.ec2 import waking
 from cloudarium.services.ec2.attachments import Attachments
 from cloudarium.services.ec2.controllers import NETWORK, Networks
 from cloudarium.services.ec2.dns import Names
+from cloudarium.services.ec2.endpoint_doors import DOORS, EndpointDoors
 from cloudarium.services.ec2.lifecycle import LIFECYCLE, Lifecycle
+from cloudarium.services.ec2.resources import VpcEndpoint
+from cloudarium.services.ec2.service_names import ServiceNames
 
 
 async def start(cloud: Cloud) -> None:
@@ -18,8 +22,17 @@ async def start(cloud: Cloud) -> None:
     waking.watch(cloud.store, lambda key: cloud.enqueue(NETWORK, key))
     cloud.controller(NETWORK, networks.reconcile, networks.keys)
     cloud.controller(LIFECYCLE, lifecycle.reconcile, lifecycle.keys)
-    cloud.name_servers.append(Names(cloud.store))
+    doors = EndpointDoors(cloud, networks)
+    cloud.controller(DOORS, doors.reconcile, doors.keys)
+    cloud.on_close(doors.close)
+    cloud.store.table(VpcEndpoint).watch(lambda scope, _, old, new: _wake_doors(cloud, scope, new or old))
+    cloud.name_servers += [Names(cloud.store), ServiceNames(cloud.store)]
     attachments = Attachments(cloud, networks)
     cloud.extensions["attach"] = attachments.attach
     cloud.extensions["detach"] = attachments.detach
     cloud.on_close(networks.forget)
+
+
+def _wake_doors(cloud: Cloud, scope: Scope, endpoint: VpcEndpoint | None) -> None:
+    if endpoint is not None:
+        cloud.enqueue(DOORS, (scope, endpoint.vpc_id))

@@ -37,7 +37,7 @@ class Fabric:
 
     `resolver` answers the VPCs' DNS queries; without one no VPC has a DNS server. `service_address` is an address the
     fabric puts on the cloud's loopback, where the cloud's own services may listen: VPCs reach it through their
-    internet and NAT gateways, and gateway endpoints lead there.
+    internet and NAT gateways, and gateway endpoints lead there, as do all addresses of `service_network`.
     """
 
     def __init__(
@@ -46,10 +46,12 @@ class Fabric:
         *,
         resolver: Resolver | None = None,
         service_address: str | None = None,
+        service_network: str | None = None,
     ) -> None:
         self._host = host
-        self._world = World(service_address)
+        self._world = World(service_address, service_network)
         self._service_address = service_address
+        self._service_network = service_network
         self._residents = Residents(host, resolver, self._socket)
         self._capabilities: Capabilities | None = None
         self._machine: Machine | None = None
@@ -84,7 +86,7 @@ class Fabric:
             if self._capabilities is None:
                 self._capabilities = await loop.run_in_executor(self._worker, probe)
             if self._capabilities.complete:
-                machine = Machine(self._service_address)
+                machine = Machine(self._service_address, self._service_network)
                 await loop.run_in_executor(self._worker, machine.start)
                 self._home = namespaces.current()
                 self._machine = machine

@@ -50,8 +50,9 @@ class Machine:
     File descriptors of namespaces are closed by the caller, on its own thread, since it may be using them there.
     """
 
-    def __init__(self, service_address: str | None) -> None:
+    def __init__(self, service_address: str | None, service_network: str | None = None) -> None:
         self._service = service_address
+        self._service_network = service_network
         self._home = namespaces.current()
         self._sites: dict[str, Site] = {names.CLOUD: Site(self._home, _FIRST_CLOUD_INDEX)}
         self._owners: dict[str, str] = {}
@@ -68,7 +69,7 @@ class Machine:
         for answer in netlink.batch(requests):
             if answer.number:
                 raise NetworkError(f"preparing the cloud's namespace: {answer}")
-        nftables.load(nft.cloud_ruleset(self._service))
+        nftables.load(nft.cloud_ruleset(self._service, self._service_network))
 
     def close(self) -> list[int]:
         """Delete the cloud's links and give up every namespace; returns the file descriptors."""

@@ -52,15 +52,17 @@ def nat_gateway_ruleset(address: str) -> str:
     )
 
 
-def cloud_ruleset(service_address: str | None) -> str:
+def cloud_ruleset(service_address: str | None, service_network: str | None = None) -> str:
     """The ruleset of the cloud's own namespace, the internet of its VPCs.
 
     VPCs reach each other's public addresses and, of the cloud's own addresses, only `service_address`, where
-    gateway endpoints lead as well.
+    gateway endpoints and the addresses of `service_network` lead as well.
     """
     internet, endpoint = names.CLOUD_INTERNET_GROUP, names.CLOUD_ENDPOINT_GROUP
     to_service = [f"  ip daddr {service_address} accept"] if service_address else []
     endpoint_nat = [f"  iifgroup {endpoint} dnat to {service_address}"] if service_address else []
+    if service_address and service_network:
+        endpoint_nat.append(f"  iifgroup {internet} ip daddr {service_network} dnat to {service_address}")
     return _table(
         [
             "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;",

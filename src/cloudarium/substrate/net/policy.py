@@ -176,7 +176,7 @@ class _Walk:
     def from_internet(self, packet: Packet) -> Verdict | None:
         owner = self._world.public_owner(packet.destination)
         if owner is None:
-            if packet.destination == self._world.service:
+            if self._world.is_service(packet.destination):
                 self._service = True
                 return None
             return Verdict("unreachable", f"{_dotted(packet.destination)} is not an address of this cloud")

@@ -101,12 +101,19 @@ class Vpc:
 class World:
     """Every VPC of a cloud."""
 
-    def __init__(self, service_address: str | None = None) -> None:
+    def __init__(self, service_address: str | None = None, service_network: str | None = None) -> None:
         self.vpcs: dict[str, Vpc] = {}
         self.service = addresses.number(service_address) if service_address else None
+        self._services = addresses.network(service_network) if service_network else None
         self._vpc_of: dict[str, str] = {}
         self._public: dict[int, str] = {}
         self._attached: dict[int, int] = {}
+
+    def is_service(self, address: int) -> bool:
+        """Whether the cloud's own services answer at an address of the internet."""
+        return self.service is not None and (
+            address == self.service or (self._services is not None and address in self._services)
+        )
 
     def put(self, spec: VpcSpec) -> None:
         """Take in a specification in place of the VPC's former one."""

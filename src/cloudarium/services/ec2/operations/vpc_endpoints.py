@@ -55,8 +55,8 @@ FULL_ACCESS = json.dumps(
 """The policy of an endpoint that was given none."""
 
 _PARTIAL = (
-    "Gateway and Interface endpoints to AWS services of the region; policies are kept and not enforced, and nothing "
-    "listens yet behind the addresses of interface endpoints"
+    "Gateway and Interface endpoints to AWS services of the region; policies are kept and not enforced, and what is "
+    "behind them speaks HTTP, not yet HTTPS"
 )
 _OWNER = "amazon-aws"
 
