@@ -166,6 +166,22 @@ async def test_idle_tunnel_ends() -> None:
         assert (await p.router.record()).fault is Fault.TUNNEL_IDLE
 
 
+async def test_what_was_read_before_an_adoption_comes_first() -> None:
+    async with proxy(Respond(200, [], b"answer")) as p:
+        near, far = socket.socketpair()
+        far.setblocking(False)
+        loop = asyncio.get_running_loop()
+        # There already, so that the loop may deliver it before the adopting task goes on.
+        await loop.sock_sendall(far, b"GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await p.engine.adopt(near, b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", listener=p.listener)
+        received = b""
+        while data := await loop.sock_recv(far, 1000):
+            received += data
+        assert received.count(b"answer") == 2
+        assert [(await p.router.record(number)).path for number in (1, 2)] == [b"/1", b"/2"]
+        far.close()
+
+
 async def test_adopted_connection_changes_listener_by_host_and_leaves() -> None:
     handed: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
     async with proxy(Respond(200, [], b"one")) as p:

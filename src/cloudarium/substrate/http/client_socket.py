@@ -61,7 +61,8 @@ class ClientSocket(asyncio.Protocol):
         "takes_upgrade",
     )
 
-    def __init__(self, engine: ProxyEngine, port: Listener | SharedPort) -> None:
+    def __init__(self, engine: ProxyEngine, port: Listener | SharedPort, initial: bytes = b"") -> None:
+        """``initial`` was read by somebody else: it comes before what arrives, which may be before we are told."""
         self.engine = engine
         self._wheel = engine.wheel
         self._port = port
@@ -74,7 +75,7 @@ class ClientSocket(asyncio.Protocol):
         """Whether a request with the same field block may take the short way."""
         self._ready = False
         """Whether it may do so now: nothing is under way or waiting."""
-        self._buffer = b""
+        self._buffer = initial
         self.exchange: Exchange | None = None
         self._decision: Forward = cast(Forward, None)
         self._upstream: UpstreamH1 | None = None

@@ -63,9 +63,11 @@ class ProxyEngine:
         if isinstance(accepted, int):
             accepted = socket.socket(fileno=accepted)
         accepted.setblocking(False)
-        _, protocol = await self.loop.connect_accepted_socket(lambda: self._connection(listener), sock=accepted)
+        _, protocol = await self.loop.connect_accepted_socket(
+            lambda: self._connection(listener, initial), sock=accepted
+        )
         if initial:
-            protocol.data_received(initial)
+            protocol.data_received(b"")
         return protocol
 
     def drain(self, listener: Listener | None = None) -> None:
@@ -84,7 +86,7 @@ class ProxyEngine:
             connection.abort()
         self.wheel.stop()
 
-    def _connection(self, listener: Listener | SharedPort) -> DownstreamH1:
+    def _connection(self, listener: Listener | SharedPort, initial: bytes = b"") -> DownstreamH1:
         from cloudarium.substrate.http.downstream_h1 import DownstreamH1
 
-        return DownstreamH1(self, listener)
+        return DownstreamH1(self, listener, initial)

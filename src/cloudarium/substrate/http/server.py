@@ -92,9 +92,9 @@ class HttpServer:
         if isinstance(accepted, int):
             accepted = socket.socket(fileno=accepted)
         accepted.setblocking(False)
-        _, protocol = await self.loop.connect_accepted_socket(lambda: ServerConnection(self), sock=accepted)
+        _, protocol = await self.loop.connect_accepted_socket(lambda: ServerConnection(self, initial), sock=accepted)
         if initial:
-            protocol.data_received(initial)
+            protocol.data_received(b"")
 
     async def close(self, grace: float = 0.0) -> None:
         """Stop accepting, let requests under way finish for `grace` seconds, then abort what is left."""

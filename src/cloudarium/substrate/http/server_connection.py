@@ -48,12 +48,13 @@ class ServerConnection(asyncio.Protocol):
         "deadline",
     )
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: HttpServer, initial: bytes = b"") -> None:
+        """``initial`` was read by somebody else: it comes before what arrives, which may be before we are told."""
         self._server = server
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._reader = RequestReader()
         self._peer = ("", 0)
-        self._buffer = b""
+        self._buffer = initial
         self._request: Request | None = None
         self._body: int | ChunkedBody | None = None
         self._pieces: list[bytes] = []
