@@ -33,7 +33,7 @@ _HELD_SECONDS = 130.0
 _EARLY = 1024
 _EARLY_LOOKS = 750
 _EARLY_POLL = 0.02
-"""How many clients wait for a node that is being started; how often it is looked for, and after how many host seconds."""
+"""How many clients wait for a node that is being started; how often it is looked for, how many host seconds apart."""
 _ACCEPTS_PER_TURN = 64
 _HTTP = 80
 
