@@ -18,31 +18,23 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import msgspec
 
+from cloudarium.kernel.disk import Disk, JournalEntry, Line, Scope
+
+__all__ = ["JournalEntry", "Record", "Scope", "Store", "Table", "Transaction"]
+
 log = logging.getLogger(__name__)
 
-_GROUP = 2000
-"""Rows per INSERT: SQLite takes 32,766 variables in a statement."""
-
-_CHECKPOINT_BYTES = 16 * 1024 * 1024
-"""Bytes committed after which a checkpoint is started in the background."""
+_MAX_PENDING_LINES = 50_000
 
 _LAZY = 0.05
 """Host seconds that a journal line nobody waits for may stay in memory, so that many lines share a commit."""
-
-
-class Scope(NamedTuple):
-    """The account and region a record belongs to; global services use the region ``aws-global``."""
-
-    account: str
-    region: str
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,17 +187,6 @@ def _open_transaction() -> Transaction | None:
     return transaction if transaction is not None and transaction.open else None
 
 
-class JournalEntry(NamedTuple):
-    """One line of an append-only journal: when (cloud seconds), where, under which key, what."""
-
-    id: int
-    account: str
-    region: str
-    time: float
-    key: str
-    data: bytes
-
-
 class Store:
     """All tables and journals of one cloud. ``path`` None keeps everything in memory (``--ephemeral``)."""
 
@@ -214,15 +195,14 @@ class Store:
         self._tables: dict[str, Table[Any]] = {}
         self._unclaimed: dict[str, list[tuple[Scope, str, int, bytes]]] = {}
         self._pending_rows: dict[tuple[str, Scope, str], tuple[int, bytes] | None] = {}
-        self._pending_journal: list[tuple[str, str, str, float, str, bytes]] = []
+        self._pending_journal: list[Line] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._flush_due = False
         self._lazy_flush: asyncio.TimerHandle | None = None
-        self._checkpointing = False
-        self._committed_bytes = 0
         self._encoder = msgspec.msgpack.Encoder()
-        self._database = self._open(path)
-        self._load()
+        self._disk = Disk(path)
+        for name, scope, key, version, data in self._disk.records():
+            self._unclaimed.setdefault(name, []).append((scope, key, version, data))
 
     # -- tables ----------------------------------------------------------------------------------------------------
 
@@ -290,6 +270,9 @@ class Store:
 
     def append(self, journal: str, scope: Scope, time: float, key: str, data: bytes) -> None:
         """Append a line to a journal; it becomes durable with the next group commit, which is not hurried for it."""
+        if len(self._pending_journal) >= _MAX_PENDING_LINES:
+            # Only while the disk refuses: what is asked of the cloud meanwhile must not fill its memory.
+            del self._pending_journal[:1000]
         self._pending_journal.append((journal, scope.account, scope.region, time, key, data))
         if self._lazy_flush is None and not self._flush_due:
             try:
@@ -310,46 +293,14 @@ class Store:
     ) -> list[JournalEntry]:
         """Lines of a journal, newest first; ``before_id`` continues below an entry already seen."""
         self.flush()
-        where, values = "name = ? AND account = ? AND region = ? AND time >= ? AND time <= ? AND id < ?", [
-            journal, scope.account, scope.region, start, end, before_id or 1 << 62
-        ]  # fmt: skip
-        if key is not None:
-            where, values = where + " AND key = ?", [*values, key]
-        rows = self._database.execute(
-            f"SELECT id, account, region, time, key, data FROM journal WHERE {where} ORDER BY id DESC LIMIT ?",
-            [*values, limit],
-        )
-        return [JournalEntry(*row) for row in rows]
+        return self._disk.read(journal, scope, start=start, end=end, key=key, before_id=before_id, limit=limit)
 
     def trim(self, journal: str, *, keep: int) -> None:
         """Drop the oldest lines: those further back than ``keep`` lines of all journals together."""
         self.flush()
-        newest = self._database.execute("SELECT max(id) FROM journal").fetchone()[0] or 0
-        # Ids grow, so this reads only the old end of the table, however long the journal is.
-        self._database.execute("DELETE FROM journal WHERE id <= ? AND name = ?", (newest - keep, journal))
+        self._disk.trim(journal, keep=keep)
 
     # -- the disk --------------------------------------------------------------------------------------------------
-
-    def _open(self, path: Path | None) -> sqlite3.Connection:
-        database = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("PRAGMA wal_autocheckpoint = 0")
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS records (name TEXT, account TEXT, region TEXT, key TEXT, version INTEGER,"
-            " data BLOB, PRIMARY KEY (name, account, region, key))"
-        )
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, name TEXT, account TEXT, region TEXT,"
-            " time REAL, key TEXT, data BLOB)"
-        )
-        database.execute("CREATE INDEX IF NOT EXISTS journal_by_key ON journal (key)")
-        return database
-
-    def _load(self) -> None:
-        rows = self._database.execute("SELECT name, account, region, key, version, data FROM records ORDER BY rowid")
-        for name, account, region, key, version, data in rows:
-            self._unclaimed.setdefault(name, []).append((Scope(account, region), key, version, data))
 
     def _schedule_flush(self) -> None:
         if self._flush_due:
@@ -375,7 +326,7 @@ class Store:
         waiters, self._waiters = self._waiters, []
         if rows or lines:
             try:
-                self._commit(rows, lines)
+                self._disk.commit(rows, lines)
             except sqlite3.Error as error:
                 log.error("the store could not be written: %s", error)
                 for waiter in waiters:
@@ -387,52 +338,6 @@ class Store:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _commit(
-        self,
-        rows: dict[tuple[str, Scope, str], tuple[int, bytes] | None],
-        lines: list[tuple[str, str, str, float, str, bytes]],
-    ) -> None:
-        database = self._database
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            puts = [(n, s.account, s.region, k, r[0], r[1]) for (n, s, k), r in rows.items() if r is not None]
-            _insert(
-                database,
-                "INSERT INTO records (name, account, region, key, version, data) VALUES ",
-                puts,
-                " ON CONFLICT DO UPDATE SET version = excluded.version, data = excluded.data",
-            )
-            for (name, scope, key), row in rows.items():
-                if row is None:
-                    database.execute(
-                        "DELETE FROM records WHERE name = ? AND account = ? AND region = ? AND key = ?",
-                        (name, scope.account, scope.region, key),
-                    )
-            _insert(database, "INSERT INTO journal (name, account, region, time, key, data) VALUES ", lines, "")
-            database.execute("COMMIT")
-        except sqlite3.Error:
-            with contextlib.suppress(sqlite3.Error):
-                database.execute("ROLLBACK")
-            raise
-        self._maybe_checkpoint(sum(len(put[5]) for put in puts) + sum(len(line[5]) for line in lines))
-
-    def _maybe_checkpoint(self, written: int) -> None:
-        self._committed_bytes += written
-        if self.path is not None and not self._checkpointing and self._committed_bytes > _CHECKPOINT_BYTES:
-            self._checkpointing = True
-            self._committed_bytes = 0
-            threading.Thread(target=self._checkpoint, args=(self.path,), daemon=True).start()
-
-    def _checkpoint(self, path: Path) -> None:
-        # Passive: never makes a commit wait. Once all of the log is copied the next commit starts it from the front.
-        try:
-            with contextlib.closing(sqlite3.connect(str(path))) as database:
-                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.Error as error:
-            log.warning("checkpoint failed, will try again: %s", error)
-        finally:
-            self._checkpointing = False
-
     def reset(self) -> None:
         """Forget everything, watchers too: the services that registered them are started anew."""
         self._pending_rows, self._pending_journal = {}, []
@@ -440,22 +345,13 @@ class Store:
         for table in self._tables.values():
             table._clear()
             table._watchers.clear()
-        self._database.execute("DELETE FROM records")
-        self._database.execute("DELETE FROM journal")
+        self._disk.clear()
 
     def close(self) -> None:
         """Write what is pending and close the file."""
         with contextlib.suppress(sqlite3.Error):
             self.flush()
-        self._database.close()
-
-
-def _insert(database: sqlite3.Connection, head: str, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
-    """Insert in few statements: each one hands the interpreter lock to other threads and must win it back."""
-    for first in range(0, len(rows), _GROUP):
-        group = rows[first : first + _GROUP]
-        values = ",".join(["(" + ",".join("?" * len(group[0])) + ")"] * len(group))
-        database.execute(head + values + tail, [value for row in group for value in row])
+        self._disk.close()
 
 
 def _decode(kind: type[R], version: int, data: bytes) -> R:

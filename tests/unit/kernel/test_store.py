@@ -148,16 +148,16 @@ async def test_a_disk_that_refuses_is_told_and_nothing_is_lost_when_it_recovers(
 ) -> None:
     store = Store(tmp_path / "s")
     things = store.table(Thing)
-    commit = store._commit
+    commit = store._disk.commit
 
     def refuse(*_: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store, "_commit", refuse)
+    monkeypatch.setattr(store._disk, "commit", refuse)
     with pytest.raises(OSError, match="disk is full"):
         async with store.transaction():
             things.put(HERE, Thing(id="1"))
-    monkeypatch.setattr(store, "_commit", commit)
+    monkeypatch.setattr(store._disk, "commit", commit)
     async with store.transaction():
         things.put(HERE, Thing(id="2"))
     store.close()
@@ -184,7 +184,7 @@ async def test_a_checkpoint_shrinks_the_log(tmp_path: Path) -> None:
         await store.durable()
         await asyncio.sleep(0.005 if n % 4 == 0 else 0)
     for _ in range(400):
-        if not store._checkpointing:
+        if not store._disk.checkpointing:
             break
         await asyncio.sleep(0.01)
     size = (tmp_path / "s-wal").stat().st_size

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudtrail.lookup import ATTRIBUTES, event, has, parse
-from cloudarium.services.cloudtrail.tokens import BadToken, position, token
 
 if TYPE_CHECKING:
     from types_boto3_cloudtrail.type_defs import LookupEventsRequestTypeDef

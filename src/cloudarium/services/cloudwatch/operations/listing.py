@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.metrics import Dimensions, MetricKey, Series
+from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_value
-from cloudarium.services.cloudwatch.tokens import BadToken, position, token
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import DimensionFilterTypeDef, ListMetricsInputTypeDef

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.metrics import MetricKey
+from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import validation
 from cloudarium.services.cloudwatch.periods import is_period, points, rounded_start
 from cloudarium.services.cloudwatch.statistics import statistic
-from cloudarium.services.cloudwatch.tokens import BadToken, position, token
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import GetMetricDataInputTypeDef, MetricDataQueryUnionTypeDef
