@@ -115,11 +115,10 @@ class Balancer:
 def measure(proxies: list[Proxy], seconds: int, rounds: int) -> tuple[list[list[str]], float]:
     """Rows of requests per second, latencies and processor time; and what a hundred rules cost us, beside one."""
     cases = [("2 B, 1 rule", "/", False), ("64 KiB, 1 rule", "/64k", False), (f"2 B, {RULES} rules", "/", True)]
-    rows, ours_cost = [], {}
-    for title, path, many in cases:
-        runs: dict[str, list[Measured]] = {}
-        cost: dict[str, list[float]] = {}
-        for _ in range(rounds):
+    runs: dict[tuple[str, str], list[Measured]] = {}
+    cost: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        for title, path, many in cases:
             for proxy in proxies:
                 address = proxy.hundred if many else proxy.one
                 pids = proxy.processes()
@@ -128,11 +127,12 @@ def measure(proxies: list[Proxy], seconds: int, rounds: int) -> tuple[list[list[
                     run = wrk(f"http://{address}", [get(address, path)], connections=CONNECTIONS, seconds=seconds)
                 if run.failed:
                     raise CannotMeasure(f"{proxy.name} failed {run.failed} of {run.requests} requests ({title})")
-                runs.setdefault(proxy.name, []).append(run)
-                cost.setdefault(proxy.name, []).append((cpu_seconds(pids) - before) / run.requests * 1e6)
-        ours, theirs = (middle(runs[proxy.name]) for proxy in proxies)
-        work = [sorted(cost[proxy.name])[rounds // 2] for proxy in proxies]
-        ours_cost[path, many] = min(cost["Cloudarium"])
+                runs.setdefault((title, proxy.name), []).append(run)
+                cost.setdefault((title, proxy.name), []).append((cpu_seconds(pids) - before) / run.requests * 1e6)
+    rows = []
+    for title, _, _ in cases:
+        ours, theirs = (middle(runs[title, proxy.name]) for proxy in proxies)
+        work = [sorted(cost[title, proxy.name])[rounds // 2] for proxy in proxies]
         rows.append(
             [
                 title,
@@ -144,7 +144,8 @@ def measure(proxies: list[Proxy], seconds: int, rounds: int) -> tuple[list[list[
                 f"{work[0]:.0f} / {work[1]:.0f}",
             ]
         )
-    return rows, ours_cost["/", True] / ours_cost["/", False]
+    one, hundred = (min(cost[title, proxies[0].name]) for title in (cases[0][0], cases[2][0]))
+    return rows, hundred / one
 
 
 def stream(proxy: Proxy, source: Path) -> list[list[str]]:

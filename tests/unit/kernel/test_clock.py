@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -115,3 +116,9 @@ async def test_a_failing_callback_does_not_stop_the_others() -> None:
     clock.call_later(2, lambda: seen.append(2))
     await clock.advance(3)
     assert seen == [2]
+
+
+async def test_a_reader_tells_what_its_line_tells() -> None:
+    for state in (ClockState(0.0, 0.0, 1.0), ClockState(100.0, 5000.0, 1.0), ClockState(0.0, 7.0, 0.0)):
+        before, told, after = state.at(time.time()), state.reader()(), state.at(time.time())
+        assert before <= told <= after

@@ -71,6 +71,7 @@ class Worker:
                 self._spawn(self._adopt(message, fds.pop()))
             case wire.Clock():
                 self._clock = message.state
+                self._engine.now = message.state.reader()
             case wire.Balancer():
                 self._apply(message)
             case wire.Gone():
