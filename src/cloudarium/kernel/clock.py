@@ -48,7 +48,7 @@ class ClockState(msgspec.Struct, frozen=True):
         return self.cloud + (host - self.host) * self.scale
 
     def reader(self) -> Callable[[], float]:
-        """A function that tells cloud time by this line, as cheaply as can be: data planes read it for every request."""
+        """A function that tells cloud time by this line, cheaply: data planes read it for every request."""
         host_time = time.time
         if self.scale != 1:
             return lambda: self.at(host_time())
