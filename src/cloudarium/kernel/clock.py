@@ -28,6 +28,8 @@ import msgspec
 log = logging.getLogger(__name__)
 
 SETTLE_GRACE = 0.5
+_SLOW_AGAIN_GRACE = 0.05
+"""Host seconds for tasks whose namesakes did not settle last time: a target that hangs is probed again and again."""
 MAX_ADVANCE = 400 * 86_400
 """The longest stretch to advance at once, in seconds: every timer in it fires."""
 
@@ -85,6 +87,7 @@ class Clock:
         self._busy: set[asyncio.Task[Any]] = set()
         self._tracked: set[asyncio.Task[Any]] = set()
         self._slow: set[asyncio.Task[Any]] = set()
+        self._slow_names: set[str] = set()
         self._quiet = asyncio.Event()
         self._watchers: list[Callable[[ClockState], None]] = []
         self._advance_lock = asyncio.Lock()
@@ -187,6 +190,8 @@ class Clock:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tracked.discard(task)
+        if task not in self._slow:
+            self._slow_names.discard(task.get_name())
         self._rest(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task %s failed", task.get_name(), exc_info=error)
@@ -247,12 +252,15 @@ class Clock:
         """Wait until each tracked task has ended or sleeps on this clock (see the module's docstring)."""
         for _ in range(_SETTLE_TURNS):
             await asyncio.sleep(0)
-        while self._busy - self._slow:
+        while waiting := self._busy - self._slow:
             self._quiet.clear()
+            known = all(task.get_name() in self._slow_names for task in waiting)
             try:
-                await asyncio.wait_for(self._quiet.wait(), SETTLE_GRACE)
+                await asyncio.wait_for(self._quiet.wait(), _SLOW_AGAIN_GRACE if known else SETTLE_GRACE)
             except TimeoutError:
                 self._slow |= self._busy
+                # Names that asyncio makes up never come again.
+                self._slow_names |= {name for t in self._busy if not (name := t.get_name()).startswith("Task-")}
                 return
             for _ in range(_SETTLE_TURNS):
                 await asyncio.sleep(0)

@@ -1,9 +1,10 @@
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
-from cloudarium.kernel.clock import Clock, ClockState
+from cloudarium.kernel.clock import SETTLE_GRACE, Clock, ClockState
 
 
 async def frozen(at: float = 1000.0) -> Clock:
@@ -122,3 +123,30 @@ async def test_a_reader_tells_what_its_line_tells() -> None:
     for state in (ClockState(0.0, 0.0, 1.0), ClockState(100.0, 5000.0, 1.0), ClockState(0.0, 7.0, 0.0)):
         before, told, after = state.at(time.time()), state.reader()(), state.at(time.time())
         assert before <= told <= after
+
+
+async def test_what_hangs_again_and_again_is_soon_known_to_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = await frozen()
+    graces: list[float] = []
+    wait_for = asyncio.wait_for
+
+    async def counted(waiting: Any, timeout: float) -> Any:
+        graces.append(timeout)
+        return await wait_for(waiting, timeout)
+
+    monkeypatch.setattr(asyncio, "wait_for", counted)
+    ended: list[float] = []
+
+    async def probe() -> None:
+        try:
+            async with clock.timeout(5):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            ended.append(clock.now())
+
+    for at in (10, 20, 30):
+        clock.call_later(at, lambda: clock.spawn(probe(), "probe of a target"))
+    await clock.advance(60)
+    assert ended == [1015.0, 1025.0, 1035.0]
+    assert graces[0] == SETTLE_GRACE
+    assert max(graces[1:]) < SETTLE_GRACE

@@ -154,7 +154,8 @@ class Checks:
         for node in self._nodes.find(scope, "load_balancer_arn", watched.balancer_arn):
             if node.zone not in watched.probing:
                 watched.probing.add(node.zone)
-                self._cloud.clock.spawn(self._probe(scope, watched, group, node))
+                name = f"probe {watched.target.key} from {node.zone}"
+                self._cloud.clock.spawn(self._probe(scope, watched, group, node), name)
 
     async def _probe(self, scope: Scope, watched: _Watched, group: TargetGroup, node: Node) -> None:
         if watched.health is states.REGISTERING:
