@@ -13,16 +13,15 @@ from typing import Any
 
 import pytest
 
-_REGISTRY = "registry.terraform.io"
-_AWS = Path(_REGISTRY, "hashicorp", "aws")
+_AWS = "*/hashicorp/aws"
+"""Where a mirror keeps the provider, below a folder per registry."""
 
 
 def mirror() -> Path | None:
     """A folder that holds AWS's provider: $TF_PLUGIN_MIRROR, Terraform's implied ones, or one below /opt."""
-    candidates = [os.environ.get("TF_PLUGIN_MIRROR", "")]
-    candidates += [os.path.expanduser("~/.terraform.d/plugins"), "/usr/local/share/terraform/plugins"]
-    candidates += ["/usr/share/terraform/plugins", *sorted(map(os.path.dirname, glob.glob(f"/opt/*/{_REGISTRY}")))]
-    return next((Path(path) for path in candidates if path and (Path(path) / _AWS).is_dir()), None)
+    candidates = [os.environ.get("TF_PLUGIN_MIRROR", ""), os.path.expanduser("~/.terraform.d/plugins")]
+    candidates += ["/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", *sorted(glob.glob("/opt/*"))]
+    return next((Path(path) for path in candidates if path and glob.glob(f"{path}/{_AWS}")), None)
 
 
 class Terraform:
