@@ -34,7 +34,7 @@ class Names:
 
     def _private(self, vpc_id: str, ip: str, domain: str, kind: str) -> list[str] | None:
         """Every address of the VPC's blocks has its name, in use or not; so do those of any other private range."""
-        scope = self._scope(vpc_id)
+        scope = scope_of(self._store, vpc_id)
         if scope is None or domain != internal_domain(scope.region) or not _is_address(ip):
             return None
         return [ip] if kind == "A" else []
@@ -58,7 +58,7 @@ class Names:
         return False
 
     def _reverse(self, vpc_id: str, ip: str, kind: str) -> list[str] | None:
-        scope = self._scope(vpc_id)
+        scope = scope_of(self._store, vpc_id)
         if scope is None:
             return None
         for interface in self._store.table(NetworkInterface).find(scope, "private_ips", ip):
@@ -66,11 +66,13 @@ class Names:
                 return [f"{private_dns(ip, scope.region)}."] if kind == "PTR" else []
         return None
 
-    def _scope(self, vpc_id: str) -> Scope | None:
-        for scope, vpc in self._store.table(Vpc).everywhere():
-            if vpc.vpc_id == vpc_id:
-                return scope
-        return None
+
+def scope_of(store: Store, vpc_id: str) -> Scope | None:
+    """Where a VPC lives: DNS queries come with its id alone."""
+    for scope, vpc in store.table(Vpc).everywhere():
+        if vpc.vpc_id == vpc_id:
+            return scope
+    return None
 
 
 def _is_address(ip: str) -> bool:

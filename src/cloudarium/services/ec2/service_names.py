@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 
 from cloudarium.kernel.store import Scope, Store
+from cloudarium.services.ec2.dns import scope_of
 from cloudarium.services.ec2.endpoint_services import EndpointService, find_service
 from cloudarium.services.ec2.prefix_lists import SERVICE_BLOCKS
-from cloudarium.services.ec2.resources import NetworkInterface, Vpc, VpcEndpoint
+from cloudarium.services.ec2.resources import NetworkInterface, VpcEndpoint
 
 _AWS = ".amazonaws.com"
 _NOT_SERVICES = re.compile(r"(?:elb|compute(?:-1)?|vpce|cloudfront|rds|cache|efs)$")
@@ -40,7 +41,7 @@ class ServiceNames:
         return found if kind == "A" else []
 
     def _of_endpoints(self, vpc_id: str, name: str) -> list[str] | None:
-        scope = self._scope(vpc_id)
+        scope = scope_of(self._store, vpc_id)
         if scope is None:
             return None
         for endpoint in self._store.table(VpcEndpoint).find(scope, "vpc_id", vpc_id):
@@ -59,12 +60,6 @@ class ServiceNames:
         table = self._store.table(NetworkInterface)
         found = (table.get(scope, each) for each in endpoint.network_interface_ids)
         return [each.private_ips[0] for each in found if each is not None and zone in ("", each.zone)]
-
-    def _scope(self, vpc_id: str) -> Scope | None:
-        for scope, vpc in self._store.table(Vpc).everywhere():
-            if vpc.vpc_id == vpc_id:
-                return scope
-        return None
 
 
 def _means(service: EndpointService, name: str) -> bool:
