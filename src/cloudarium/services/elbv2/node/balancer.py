@@ -53,6 +53,8 @@ class BalancerState:
 
     def __init__(self, engine: ProxyEngine, dial: DialFrom, log_written: Callable[[], None]) -> None:
         self._engine = engine
+        # The engine's reader is another one after every change of the clock, so nobody may keep it.
+        self._now = lambda: engine.now()
         self._dial = dial
         self._log_written = log_written
         self._waiting: dict[tuple[str, int], socket.socket] = {}
@@ -98,7 +100,7 @@ class BalancerState:
             view = node.groups.get(arn)
             if view is None:
                 view = node.groups[arn] = GroupView(node.snap.zone, make_upstream, self._release, first)
-            view.update(group, self._engine.now)
+            view.update(group, self._now)
 
     def _release(self, upstream: Upstream) -> None:
         """Deregistration is over: what is still under way at the target ends with an error, as on AWS."""
@@ -117,9 +119,7 @@ class BalancerState:
             self.unlisten(node.snap.zone, port)
             self._engine.drain(node.listeners.pop(port))
         for port, listener_snap in wanted.items():
-            router = NodeRouter(
-                snap, listener_snap, node.groups, node.record, stickiness, self._engine.now, self._log_written
-            )
+            router = NodeRouter(snap, listener_snap, node.groups, node.record, stickiness, self._now, self._log_written)
             settings = _settings(snap, listener_snap)
             listener = node.listeners.get(port)
             if listener is None:
