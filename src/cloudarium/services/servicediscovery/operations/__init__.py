@@ -1,0 +1,1 @@
+"""The operations of Cloud Map's API."""
