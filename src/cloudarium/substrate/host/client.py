@@ -55,6 +55,10 @@ class HostClient:
         """
         return await self._socket({"op": "listen", "host": host, "port": port})
 
+    async def bind(self, host: str, port: int) -> socket.socket:
+        """A non-blocking UDP socket bound to a loopback address of the host; kept as ``listen`` does. OSError."""
+        return await self._socket({"op": "listen", "kind": "udp", "host": host, "port": port})
+
     async def unlisten(self, host: str, port: int) -> None:
         """Give a listener of ``listen`` back; the cloud's own copies are to be closed too. Raises OSError."""
         await self._ask({"op": "close", "host": host, "port": port})

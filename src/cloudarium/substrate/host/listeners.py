@@ -1,4 +1,4 @@
-"""Listening sockets of the host that the cloud asked for.
+"""Listening sockets of the host that the cloud asked for: TCP, and UDP for its DNS.
 
 The agent keeps each open while the cloud is down, so that clients wait in the queue instead of being refused, and
 the restarted cloud gets the very same socket when it asks for the same address again.
@@ -24,13 +24,17 @@ def is_loopback(host: str) -> bool:
     return socket.inet_pton(socket.AF_INET6, host) == b"\0" * 15 + b"\1"
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """A non-blocking listening TCP socket. Raises OSError."""
-    sock = socket.socket(address_family(host), socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+def open_listener(host: str, port: int, kind: str = "tcp") -> socket.socket:
+    """A non-blocking TCP socket that listens, or a UDP socket that is bound. Raises OSError."""
+    stream = kind == "tcp"
+    type_ = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+    sock = socket.socket(address_family(host), type_ | socket.SOCK_NONBLOCK)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if stream:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
-        sock.listen(BACKLOG)
+        if stream:
+            sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
@@ -43,32 +47,32 @@ class Listeners:
     def __init__(self, anywhere: bool = False) -> None:
         """``anywhere`` allows other addresses than loopback."""
         self._anywhere = anywhere
-        self._open: dict[tuple[str, int], socket.socket] = {}
-        self._claimed: set[tuple[str, int]] = set()
+        self._open: dict[tuple[str, str, int], socket.socket] = {}
+        self._claimed: set[tuple[str, str, int]] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def listen(self, host: str, port: int) -> tuple[socket.socket, int]:
+    def listen(self, host: str, port: int, kind: str = "tcp") -> tuple[socket.socket, int]:
         """The listener of an address and its port (port 0: a free one). The table keeps the socket. Raises OSError."""
         if not self._anywhere and not is_loopback(host):
             raise OSError(errno.EACCES, f"{host} is not a loopback address")
-        sock = self._open.get((host, port)) if port else None
+        sock = self._open.get((kind, host, port)) if port else None
         if sock is None:
             if len(self._open) >= LIMIT:
                 raise OSError(errno.EMFILE, f"{LIMIT} listeners are open already")
-            sock = open_listener(host, port)
+            sock = open_listener(host, port, kind)
             port = sock.getsockname()[1]
-            self._open[host, port] = sock
-        self._claimed.add((host, port))
+            self._open[kind, host, port] = sock
+        self._claimed.add((kind, host, port))
         return sock, port
 
     def close(self, host: str, port: int) -> None:
         """Stop listening. Raises OSError(ENOENT) for an address that is not open."""
-        sock = self._open.pop((host, port), None)
+        sock = self._open.pop(("tcp", host, port), None)
         if sock is None:
             raise OSError(errno.ENOENT, f"no listener on {host}:{port}")
-        self._claimed.discard((host, port))
+        self._claimed.discard(("tcp", host, port))
         sock.close()
 
     def orphan(self) -> None:

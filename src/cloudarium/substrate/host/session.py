@@ -1,9 +1,9 @@
 """One running cloud as the agent sees it: a channel of requests and their answers.
 
 Requests are ``{"id": n, "op": …}``; answers ``{"id": n, "ok": true, …}`` with a descriptor where one was asked for,
-or ``{"id": n, "errno": …, "error": …}``. Operations: ``listen`` (host, port), ``close`` (host, port), ``dial`` (host,
-port, timeout seconds, kind tcp or udp), ``ready``, ``stopping``, ``failed`` (reason). What cannot be understood is
-answered with EINVAL when it has an id, else ignored.
+or ``{"id": n, "errno": …, "error": …}``. Operations: ``listen`` (host, port, kind), ``close`` (host, port),
+``dial`` (host, port, timeout seconds, kind), ``ready``, ``stopping``, ``failed`` (reason); a kind is tcp or udp. What
+cannot be understood is answered with EINVAL when it has an id, else ignored.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ class Session:
             if not timeout > 0:  # written so that NaN is refused too
                 raise ValueError("timeout must be above 0")
             timeout = min(timeout, MAX_DIAL_SECONDS)
-            host, port, kind = _host(message), _port(message), message.get("kind", "tcp")
+            host, port, kind = _host(message), _port(message), _kind(message)
             self._dials.start(host, port, timeout, kind, lambda sock, result: self._dialed(id_, sock, result))
         elif op == "listen":
-            sock, port = self._listeners.listen(_host(message), _port(message))
+            sock, port = self._listeners.listen(_host(message), _port(message), _kind(message))
             # A copy, since the answer may have to wait while the listener is closed.
             self._send({"id": id_, "ok": True, "port": port}, sock.dup())
         elif op == "close":
@@ -180,3 +180,10 @@ def _port(message: dict[str, Any]) -> int:
     if not isinstance(port, int) or not 0 <= port <= 65535:
         raise ValueError(f"{port!r} is not a port")
     return port
+
+
+def _kind(message: dict[str, Any]) -> str:
+    kind = message.get("kind", "tcp")
+    if kind not in ("tcp", "udp"):
+        raise ValueError(f"{kind!r} is neither tcp nor udp")
+    return str(kind)
