@@ -1,7 +1,8 @@
 """Statistics: their names, and their values over a bucket.
 
-A bucket keeps the values it has seen, rounded to three significant digits, and how often. Every statistic about ranks
-is a question to that distribution; its answer is as exact as the rounding.
+A bucket keeps the values it has seen and how often, rounded once there are many different ones. Every statistic about
+ranks is a question to that distribution; its answer is as exact as the rounding. Where a statistic set took the
+distribution away there is no answer.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
 """
@@ -55,6 +56,9 @@ def statistic(name: str) -> Statistic | None:
 
 def percentile(bucket: Bucket, share: float) -> float | None:
     """The smallest value that at least ``share`` (0 to 1) of all values do not exceed."""
+    if bucket.minimum < 0:
+        # Documented: no percentiles where any value is negative.
+        return None
     values = _distribution(bucket)
     wanted = share * sum(count for _, count in values)
     passed = 0.0
@@ -68,7 +72,7 @@ def percentile(bucket: Bucket, share: float) -> float | None:
 def _distribution(bucket: Bucket) -> Weighted:
     """The distribution, its rounded values kept between the true minimum and maximum."""
     low, high = bucket.minimum, bucket.maximum
-    return sorted((min(max(value, low), high), count) for value, count in bucket.values.items())
+    return sorted((min(max(value, low), high), count) for value, count in bucket.distribution().items())
 
 
 def _bounds(low: str | None, high: str | None, *, only_values: bool) -> Bounds | None:
@@ -104,6 +108,8 @@ def _within(values: Weighted, bounds: Bounds) -> Weighted:
 def _over(kind: str, bounds: Bounds) -> Statistic:
     def compute(bucket: Bucket) -> float | None:
         values = _distribution(bucket)
+        if not values:
+            return None
         inside = _within(values, bounds)
         count = sum(weight for _, weight in inside)
         total = sum(value * weight for value, weight in inside)

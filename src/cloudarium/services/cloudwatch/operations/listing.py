@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
-from cloudarium.kernel.metrics import Dimensions, MetricKey, Series
+from cloudarium.kernel.metrics import Dimensions, MetricKey
 from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_value
@@ -20,7 +20,7 @@ _TWO_WEEKS = 14 * 86_400
 _RECENTLY = {"PT3H": 3 * 3_600}
 
 
-@operation(partial="metrics of the cloud's own data planes; linked accounts are refused")
+@operation(partial="linked accounts are refused")
 def list_metrics(ctx: Context, request: ListMetricsInputTypeDef) -> Answer:
     """Metrics that had data within two weeks, in order of namespace, name and dimensions.
 
@@ -33,11 +33,8 @@ def list_metrics(ctx: Context, request: ListMetricsInputTypeDef) -> Answer:
     since = ctx.clock.now() - (_RECENTLY[recently] if recently is not None else _TWO_WEEKS)
     found = sorted(
         key
-        for key, series in ctx.metrics.list(ctx.scope)
-        if request.get("Namespace", key.namespace) == key.namespace
-        and request.get("MetricName", key.name) == key.name
-        and _has_dimensions(key.dimensions, request.get("Dimensions", ()))
-        and _last(series) >= since
+        for key in ctx.metrics.find(ctx.scope, request.get("Namespace"), request.get("MetricName"), since=since)
+        if _has_dimensions(key.dimensions, request.get("Dimensions", ()))
     )
     if (text := request.get("NextToken")) is not None:
         after = _after(text, request)
@@ -61,11 +58,6 @@ def _after(text: str, request: ListMetricsInputTypeDef) -> MetricKey:
 def _has_dimensions(dimensions: Dimensions, filters: Sequence[DimensionFilterTypeDef]) -> bool:
     have = dict(dimensions)
     return all(each["Name"] in have and each.get("Value", have[each["Name"]]) == have[each["Name"]] for each in filters)
-
-
-def _last(series: Series) -> float:
-    """Where the minute that got data last begins: series grow at their end."""
-    return next(reversed(series.minutes), 0)
 
 
 def _shown(key: MetricKey) -> Answer:

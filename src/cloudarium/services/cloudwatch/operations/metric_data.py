@@ -13,7 +13,7 @@ from cloudarium.kernel.metrics import MetricKey
 from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import validation
-from cloudarium.services.cloudwatch.periods import is_period, points, rounded_start
+from cloudarium.services.cloudwatch.periods import is_period, rounded_start
 from cloudarium.services.cloudwatch.statistics import statistic
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class _Points(NamedTuple):
     values: Sequence[tuple[int, float]]
 
 
-@operation(partial="metrics of the cloud's own data planes; no metric math, Metrics Insights, dynamic labels")
+@operation(partial="no metric math, Metrics Insights, dynamic labels")
 def get_metric_data(ctx: Context, request: GetMetricDataInputTypeDef) -> Answer:
     """Values of up to 500 metrics, newest first unless ``ScanBy`` says otherwise.
 
@@ -78,13 +78,15 @@ def _points(ctx: Context, query: MetricDataQueryUnionTypeDef, start: float, end:
     metric, period = stat["Metric"], stat["Period"]
     dimensions = tuple(sorted((each["Name"], each["Value"]) for each in metric.get("Dimensions", ())))
     label = query.get("Label") or metric["MetricName"]
-    series = ctx.metrics.series(ctx.scope, MetricKey(metric["Namespace"], metric["MetricName"], dimensions))
+    key = MetricKey(metric["Namespace"], metric["MetricName"], dimensions)
     compute = statistic(stat["Stat"])
-    if series is None or compute is None or stat.get("Unit", series.unit) != series.unit:
+    if compute is None:
         return _Points(query["Id"], label, ())
     begin = rounded_start(start, period, ctx.clock.now())
     values = [
-        (at, value) for at, bucket in points(series, begin, end, period) if (value := compute(bucket)) is not None
+        (at, value)
+        for at, _, bucket in ctx.metrics.read(ctx.scope, key, begin, end, period, stat.get("Unit"))
+        if (value := compute(bucket)) is not None
     ]
     return _Points(query["Id"], label, values[::-1] if newest_first else values)
 

@@ -9,7 +9,7 @@ from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.metrics import Bucket, MetricKey
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_combination, invalid_value, missing
-from cloudarium.services.cloudwatch.periods import is_period, points, rounded_start
+from cloudarium.services.cloudwatch.periods import is_period, rounded_start
 from cloudarium.services.cloudwatch.statistics import statistic
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MAX_POINTS = 1_440
 
 
-@operation(partial="metrics of the cloud's own data planes")
+@operation
 def get_metric_statistics(ctx: Context, request: GetMetricStatisticsInputTypeDef) -> Answer:
     """Data points of one metric; their order is not promised by AWS, here it is oldest first.
 
@@ -35,12 +35,10 @@ def get_metric_statistics(ctx: Context, request: GetMetricStatisticsInputTypeDef
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
         )
     dimensions = tuple(sorted((each["Name"], each["Value"]) for each in request.get("Dimensions", ())))
-    series = ctx.metrics.series(ctx.scope, MetricKey(request["Namespace"], request["MetricName"], dimensions))
+    key = MetricKey(request["Namespace"], request["MetricName"], dimensions)
     answer: Answer = {"Label": request["MetricName"], "Datapoints": []}
-    if series is None or request.get("Unit", series.unit) != series.unit:
-        return answer
-    for begin, bucket in points(series, start, end, period):
-        point: Answer = {"Timestamp": datetime.fromtimestamp(begin, UTC), "Unit": series.unit}
+    for begin, unit, bucket in ctx.metrics.read(ctx.scope, key, start, end, period, request.get("Unit")):
+        point: Answer = {"Timestamp": datetime.fromtimestamp(begin, UTC), "Unit": unit}
         point.update(_values(bucket, plain))
         if extended:
             point["ExtendedStatistics"] = _values(bucket, extended)

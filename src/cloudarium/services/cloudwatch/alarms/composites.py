@@ -1,0 +1,121 @@
+"""Composite alarms: evaluated when an alarm they name changes, and held back by their suppressor.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm.html
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
+from cloudarium.services.cloudwatch.alarms import changes, composite, reasons
+from cloudarium.services.cloudwatch.alarms.resources import ALARM, OK, Alarm, CompositeAlarm, MetricAlarm
+
+COMPOSITES = "cloudwatch.composites"
+
+_compiled = lru_cache(maxsize=4096)(composite.parse)
+
+
+def find(cloud: Cloud, scope: Scope, name: str) -> Alarm | None:
+    """An alarm by name or ARN."""
+    if name.startswith("arn:"):
+        name = name.split(":", 6)[-1]
+    found: Alarm | None = cloud.store.table(MetricAlarm).get(scope, name)
+    return found or cloud.store.table(CompositeAlarm).get(scope, name)
+
+
+class Composites:
+    """Reconciles composite alarms."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._table = cloud.store.table(CompositeAlarm)
+
+    def watch(self) -> None:
+        """Wake those that name an alarm which changed."""
+        self._cloud.store.table(MetricAlarm).watch(lambda scope, _, old, new: self._changed(scope, old, new))
+        self._table.watch(lambda scope, _, old, new: self._changed(scope, old, new))
+
+    def keys(self) -> list[tuple[Scope, str]]:
+        """All of them."""
+        return [(scope, alarm.name) for scope, alarm in self._table.everywhere()]
+
+    def _changed(self, scope: Scope, old: Alarm | None, new: Alarm | None) -> None:
+        alarm = new or old
+        if alarm is None or (old is not None and new is not None and old.state.value == new.state.value):
+            return
+        for name in (alarm.name, alarm.arn):
+            for parent in self._table.find(scope, "children", name):
+                self._cloud.enqueue(COMPOSITES, (scope, parent.name))
+        for other in self._table.all(scope):
+            if other.suppressor in (alarm.name, alarm.arn):
+                self._cloud.enqueue(COMPOSITES, (scope, other.name))
+
+    async def reconcile(self, key: tuple[Scope, str]) -> float | None:
+        """Evaluate the rule, then see to actions that were held back."""
+        scope, name = key
+        alarm = self._table.get(scope, name)
+        if alarm is None:
+            return None
+        states: dict[str, str] = {}
+
+        def state_of(child: str) -> str | None:
+            found = find(self._cloud, scope, child)
+            if found is not None:
+                states[found.arn] = found.state.value
+            return found.state.value if found is not None else None
+
+        value = ALARM if _compiled(alarm.rule).holds(state_of) else OK
+        if value != alarm.state.value:
+            alarm = self._turn(scope, alarm, value)
+        return self._release(scope, alarm)
+
+    def _turn(self, scope: Scope, alarm: CompositeAlarm, value: str) -> CompositeAlarm:
+        now = reasons.long_time(self._cloud.clock.now())
+        triggering = [found for child in alarm.children if (found := find(self._cloud, scope, child)) is not None]
+        arn = next(
+            (each.arn for each in triggering if each.state.value == ALARM), triggering[0].arn if triggering else ""
+        )
+        text = f"{arn} transitioned to {value} at {now}" if arn else f"The rule evaluates to {value} at {now}"
+        held = bool(alarm.suppressor) and alarm.actions_enabled
+        changed = changes.change_state(self._cloud, scope, alarm, value, text, act=not held)
+        assert isinstance(changed, CompositeAlarm)
+        if held:
+            waits = self._cloud.clock.now() + alarm.wait_period
+            changed = changed.replace(
+                pending_action=value,
+                suppressed_by="WaitPeriod",
+                suppressed_reason="Actions suppressed by WaitPeriod",
+                suppressed_until=waits,
+            )
+            self._table.put(scope, changed)
+        return changed
+
+    def _release(self, scope: Scope, alarm: CompositeAlarm) -> float | None:
+        """Do what was held back, once neither the suppressor nor a period stands against it."""
+        if not alarm.pending_action:
+            return None
+        now = self._cloud.clock.now()
+        suppressor = find(self._cloud, scope, alarm.suppressor) if alarm.suppressor else None
+        if suppressor is not None and suppressor.state.value == ALARM:
+            if alarm.suppressed_by != "Alarm":
+                text = f"Actions suppressed by {suppressor.name}"
+                self._table.put(
+                    scope, alarm.replace(suppressed_by="Alarm", suppressed_reason=text, suppressed_until=0.0)
+                )
+            return None
+        if alarm.suppressed_by == "Alarm":
+            alarm = alarm.replace(
+                suppressed_by="ExtensionPeriod",
+                suppressed_reason="Actions suppressed by ExtensionPeriod",
+                suppressed_until=now + alarm.extension_period,
+            )
+            self._table.put(scope, alarm)
+        if now < alarm.suppressed_until:
+            return alarm.suppressed_until - now
+        done = alarm.replace(pending_action="", suppressed_by="", suppressed_reason="", suppressed_until=0.0)
+        with self._cloud.store.begin():
+            self._table.put(scope, done)
+            changes.make_due(self._cloud, scope, done, alarm.state)
+        return None

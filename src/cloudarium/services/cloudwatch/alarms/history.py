@@ -1,0 +1,65 @@
+"""What happened to alarms: a journal, read newest first; CloudWatch keeps it for 30 days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
+from cloudarium.services.cloudwatch.alarms.reasons import long_time
+from cloudarium.services.cloudwatch.alarms.resources import Alarm, AlarmState, CompositeAlarm
+
+JOURNAL = "cloudwatch.alarm-history"
+KEPT = 30 * 86_400
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One entry."""
+
+    name: str
+    alarm_type: str
+    kind: str
+    summary: str
+    data: str
+
+
+def kind_of(alarm: Alarm) -> str:
+    """``MetricAlarm`` or ``CompositeAlarm``."""
+    return "CompositeAlarm" if isinstance(alarm, CompositeAlarm) else "MetricAlarm"
+
+
+def note(cloud: Cloud, scope: Scope, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
+    """Add an entry: ConfigurationUpdate, StateUpdate or Action."""
+    item = Item(alarm.name, kind_of(alarm), kind, summary, msgspec.json.encode(data).decode())
+    cloud.store.append(JOURNAL, scope, cloud.clock.now(), alarm.name, msgspec.json.encode(item))
+
+
+def note_state(cloud: Cloud, scope: Scope, alarm: Alarm, old: AlarmState, new: AlarmState) -> None:
+    """The entry of a change of state."""
+    data = {"version": "1.0", "oldState": _state(old), "newState": _state(new)}
+    note(cloud, scope, alarm, "StateUpdate", f"Alarm updated from {old.value} to {new.value}", data)
+
+
+def _state(state: AlarmState) -> dict[str, Any]:
+    shown: dict[str, Any] = {"stateValue": state.value, "stateReason": state.reason}
+    if state.reason_data:
+        shown["stateReasonData"] = msgspec.Raw(state.reason_data.encode())
+    return shown
+
+
+def note_action(cloud: Cloud, scope: Scope, alarm: Alarm, action: str, failure: str) -> None:
+    """The entry of an action that was done, or that failed and why."""
+    data: dict[str, Any] = {
+        "notificationResource": action,
+        "stateUpdateTimestamp": int(alarm.state.updated * 1000),
+        "time": long_time(cloud.clock.now()),
+    }
+    if failure:
+        data |= {"actionState": "Failed", "error": failure}
+        note(cloud, scope, alarm, "Action", f'Failed to execute action {action}. Received error: "{failure}"', data)
+    else:
+        note(
+            cloud, scope, alarm, "Action", f"Successfully executed action {action}", data | {"actionState": "Succeeded"}
+        )

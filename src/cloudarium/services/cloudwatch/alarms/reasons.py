@@ -1,0 +1,134 @@
+"""Why an alarm is in its state, in CloudWatch's words, and the same as data; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, Decision, Rule, Slot
+from cloudarium.services.cloudwatch.alarms.resources import ALARM, INSUFFICIENT, OK
+
+_WORDS = {
+    "GreaterThanThreshold": "greater than the threshold",
+    "GreaterThanOrEqualToThreshold": "greater than or equal to the threshold",
+    "LessThanThreshold": "less than the threshold",
+    "LessThanOrEqualToThreshold": "less than or equal to the threshold",
+    "LessThanLowerOrGreaterThanUpperThreshold": "less than the lower thresholds or greater than the upper thresholds",
+    "LessThanLowerThreshold": "less than the lower thresholds",
+    "GreaterThanUpperThreshold": "greater than the upper thresholds",
+}
+_TREATED = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": "Ignore", "missing": "Missing"}
+_SHOWN = 5
+
+
+def number(value: float) -> str:
+    """A double as Java prints it, which is how CloudWatch shows values: 1.0, 0.001, 1.0E7, 9.5E-5."""
+    if value == 0:
+        return "-0.0" if str(value).startswith("-") else "0.0"
+    if 1e-3 <= abs(value) < 1e7:
+        return repr(float(value))
+    digits, _, exponent = f"{value:.17e}".partition("e")
+    for places in range(17):
+        shorter = f"{value:.{places}e}"
+        if float(shorter) == value:
+            digits, _, exponent = shorter.partition("e")
+            break
+    return f"{digits if '.' in digits else digits + '.0'}E{int(exponent)}"
+
+
+def reason(decision: Decision, rule: Rule, before: str, threshold: float | None) -> str:
+    """The text of a new state that was ``before`` another, or the same."""
+    if decision.state == INSUFFICIENT or decision.state is None:
+        unknown = decision.filled
+        return f"Insufficient Data: {_points(unknown)} {'was' if unknown == 1 else 'were'} unknown."
+    filled = ""
+    if decision.filled:
+        verb = "was" if decision.filled == 1 else "were"
+        kind = "datapoint" if decision.filled == 1 else "datapoints"
+        filled = f"{decision.filled} missing {kind} {verb} treated as [{_TREATED[rule.treat_missing]}]"
+    real = [slot for slot in decision.evaluated if slot.value is not None]
+    if not real:
+        periods = f"{rule.evaluation_periods} period{'s' if rule.evaluation_periods != 1 else ''}"
+        return f"Threshold Crossed: no datapoints were received for {periods} and {filled}."
+    deciding = _deciding(decision, rule, real)
+    shown = ", ".join(f"{number(slot.value or 0.0)} ({_short(slot.begin)})" for slot in deciding[:_SHOWN])
+    verb = "was" if len(deciding) == 1 else "were"
+    negation = "" if decision.state == ALARM else "not "
+    against = _against(rule, deciding, threshold)
+    if filled:
+        return f"Threshold Crossed: {_points(len(deciding))} [{shown}] {verb} {negation}{against} and {filled}."
+    if before == INSUFFICIENT or before == decision.state:
+        return f"Threshold Crossed: {_points(len(deciding))} [{shown}] {verb} {negation}{against}."
+    least = rule.datapoints_to_alarm
+    if decision.state == OK:
+        least = rule.evaluation_periods - rule.datapoints_to_alarm + 1
+    return (
+        f"Threshold Crossed: {len(deciding)} out of the last {len(decision.evaluated)} datapoints [{shown}] {verb} "
+        f"{negation}{against} (minimum {_points(least)} for {before} -> {decision.state} transition)."
+    )
+
+
+def _deciding(decision: Decision, rule: Rule, real: Sequence[Slot]) -> Sequence[Slot]:
+    """The points that speak for the state."""
+    from cloudarium.services.cloudwatch.alarms.evaluator import breaches
+
+    wanted = decision.state == ALARM
+    chosen = [slot for slot in real if breaches(slot, rule.comparison) == wanted]
+    return chosen or real
+
+
+def _against(rule: Rule, deciding: Sequence[Slot], threshold: float | None) -> str:
+    words = _WORDS[rule.comparison]
+    if rule.comparison not in BAND_COMPARISONS:
+        return f"{words} ({number(threshold or 0.0)})"
+    upper = rule.comparison != "LessThanLowerThreshold"
+    bounds = ", ".join(number(slot.high if upper else slot.low) for slot in deciding[:_SHOWN])
+    return f"{words} [{bounds}]"
+
+
+def reason_data(
+    decision: Decision, *, now: float, statistic: str, period: int, unit: str, threshold: float | None
+) -> str:
+    """The same as JSON: what was looked at."""
+    real = [slot for slot in decision.evaluated if slot.value is not None]
+    data: dict[str, Any] = {"version": "1.0", "queryDate": long_time(now)}
+    if real:
+        data["startDate"] = long_time(min(slot.begin for slot in real))
+    if unit:
+        data["unit"] = unit
+    if statistic:
+        data["statistic"] = statistic
+    data["period"] = period
+    data["recentDatapoints"] = [slot.value for slot in reversed(real)]
+    if threshold is not None:
+        data["threshold"] = threshold
+    else:
+        data["recentLowerThresholds"] = [slot.low for slot in reversed(real)]
+        data["recentUpperThresholds"] = [slot.high for slot in reversed(real)]
+    data["evaluatedDatapoints"] = [_evaluated(slot, threshold) for slot in decision.evaluated]
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _evaluated(slot: Slot, threshold: float | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"timestamp": long_time(slot.begin)}
+    if slot.value is not None:
+        shown |= {"sampleCount": slot.samples, "value": slot.value}
+    if threshold is None:
+        shown["threshold"] = slot.high
+    return shown
+
+
+def long_time(at: float) -> str:
+    """As in reason data and events: 2019-10-02T17:04:40.985+0000."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+
+
+def _short(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%d/%m/%y %H:%M:%S}"
+
+
+def _points(count: int) -> str:
+    return f"{count} datapoint{'s' if count != 1 else ''}"

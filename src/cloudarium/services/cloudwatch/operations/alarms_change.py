@@ -1,0 +1,133 @@
+"""Alarms deleted, set to a state by hand, their actions switched off and on; tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cloudarium.kernel.context import Answer, Context
+from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.service import operation
+from cloudarium.services.cloudwatch.alarms import changes
+from cloudarium.services.cloudwatch.alarms.composites import find
+from cloudarium.services.cloudwatch.alarms.resources import Alarm, CompositeAlarm, MetricAlarm
+from cloudarium.services.cloudwatch.errors import validation
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import (
+        DeleteAlarmsInputTypeDef,
+        DisableAlarmActionsInputTypeDef,
+        EnableAlarmActionsInputTypeDef,
+        ListTagsForResourceInputTypeDef,
+        SetAlarmStateInputTypeDef,
+        TagResourceInputTypeDef,
+        UntagResourceInputTypeDef,
+    )
+
+_MOST_TAGS = 50
+
+
+@operation
+def delete_alarms(ctx: Context, request: DeleteAlarmsInputTypeDef) -> Answer:
+    """Delete alarms; none of them if one is not there, or is named by a composite alarm that stays."""
+    names = request["AlarmNames"]
+    found = [_alarm(ctx, name) for name in names]
+    if len(names) > 1 and any(isinstance(alarm, CompositeAlarm) for alarm in found):
+        raise validation("Composite alarms can only be deleted one at a time.")
+    for alarm in found:
+        for key in (alarm.name, alarm.arn):
+            parents = ctx.table(CompositeAlarm).find(ctx.scope, "children", key)
+            if any(parent.name not in names for parent in parents):
+                raise AwsError(
+                    "ResourceConflict",
+                    f"Alarm {alarm.name} cannot be deleted: composite alarm {parents[0].name} depends on it.",
+                    409,
+                )
+    for alarm in found:
+        ctx.table(type(alarm)).delete(ctx.scope, alarm.name)
+        changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Delete")
+    return {}
+
+
+@operation
+def set_alarm_state(ctx: Context, request: SetAlarmStateInputTypeDef) -> Answer:
+    """Put an alarm into a state, actions and all, until its next evaluation decides otherwise."""
+    alarm = _alarm(ctx, request["AlarmName"])
+    data = request.get("StateReasonData", "")
+    if data:
+        try:
+            json.loads(data)
+        except ValueError:
+            raise AwsError("InvalidFormat", "StateReasonData is not valid JSON.", 400) from None
+    changes.change_state(ctx.cloud, ctx.scope, alarm, request["StateValue"], request["StateReason"], data)
+    return {}
+
+
+@operation
+def enable_alarm_actions(ctx: Context, request: EnableAlarmActionsInputTypeDef) -> Answer:
+    """Have the actions of alarms done again."""
+    return _switch(ctx, request["AlarmNames"], on=True)
+
+
+@operation
+def disable_alarm_actions(ctx: Context, request: DisableAlarmActionsInputTypeDef) -> Answer:
+    """Have no actions of alarms done."""
+    return _switch(ctx, request["AlarmNames"], on=False)
+
+
+def _switch(ctx: Context, names: Sequence[str], *, on: bool) -> Answer:
+    for name in names:
+        alarm = find(ctx.cloud, ctx.scope, name)
+        # Names of alarms that are not there are passed over.
+        if alarm is not None and alarm.actions_enabled != on:
+            changed: Alarm = alarm.replace(actions_enabled=on, configured=ctx.clock.now())
+            changes.put(ctx.cloud, ctx.scope, changed)
+            changes.note_configuration(ctx.cloud, ctx.scope, changed, "Update")
+    return {}
+
+
+def _alarm(ctx: Context, name: str) -> Alarm:
+    alarm: Alarm | None = ctx.table(MetricAlarm).get(ctx.scope, name)
+    alarm = alarm or ctx.table(CompositeAlarm).get(ctx.scope, name)
+    if alarm is None:
+        raise AwsError("ResourceNotFound", f"Alarm {name} does not exist.", 404)
+    return alarm
+
+
+# -- tags --------------------------------------------------------------------------------------------------------------
+
+
+def _tagged(ctx: Context, arn: str) -> Alarm:
+    alarm = find(ctx.cloud, ctx.scope, arn) if ":alarm:" in arn else None
+    if alarm is None:
+        raise AwsError("ResourceNotFoundException", f"Unknown: {arn}", 404)
+    return alarm
+
+
+@operation(partial="alarms only")
+def tag_resource(ctx: Context, request: TagResourceInputTypeDef) -> Answer:
+    """Add or overwrite tags of an alarm."""
+    alarm = _tagged(ctx, request["ResourceARN"])
+    tags = alarm.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    if len(tags) > _MOST_TAGS:
+        raise AwsError("InvalidParameterValue", f"A resource can have {_MOST_TAGS} tags.", 400)
+    changes.put(ctx.cloud, ctx.scope, alarm.replace(tags=tags))
+    return {}
+
+
+@operation(partial="alarms only")
+def untag_resource(ctx: Context, request: UntagResourceInputTypeDef) -> Answer:
+    """Remove tags of an alarm."""
+    alarm = _tagged(ctx, request["ResourceARN"])
+    gone = set(request["TagKeys"])
+    kept = {key: value for key, value in alarm.tags.items() if key not in gone}
+    changes.put(ctx.cloud, ctx.scope, alarm.replace(tags=kept))
+    return {}
+
+
+@operation(partial="alarms only")
+def list_tags_for_resource(ctx: Context, request: ListTagsForResourceInputTypeDef) -> Answer:
+    """The tags of an alarm."""
+    alarm = _tagged(ctx, request["ResourceARN"])
+    return {"Tags": [{"Key": key, "Value": value} for key, value in alarm.tags.items()]}

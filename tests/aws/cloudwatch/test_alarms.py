@@ -1,0 +1,240 @@
+"""Alarms through boto3, with the clock advanced: states, history, events, actions, composites."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.support.aws import Account
+from tests.support.cloud import until
+
+METRIC: dict[str, Any] = {
+    "Namespace": "Shop",
+    "MetricName": "Errors",
+    "Statistic": "Sum",
+    "Period": 60,
+    "EvaluationPeriods": 1,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "Threshold": 2,
+}
+
+
+def put(account: Account, name: str = "errors", **changes: Any) -> None:
+    """An alarm on Shop/Errors."""
+    account.cloudwatch.put_metric_alarm(AlarmName=name, **(METRIC | changes))
+
+
+def record(account: Account, value: float, name: str = "Errors") -> None:
+    """A point, now."""
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": name, "Value": value}])
+
+
+def alarm(account: Account, name: str = "errors") -> dict[str, Any]:
+    """As described."""
+    answer = account.cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    (found,) = answer["MetricAlarms"] + answer["CompositeAlarms"]
+    return dict(found)
+
+
+def state(account: Account, name: str = "errors") -> str:
+    return str(alarm(account, name)["StateValue"])
+
+
+def history(account: Account, name: str, kind: str, **options: Any) -> list[str]:
+    """Summaries, newest first."""
+    answer = account.cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType=kind, **options)
+    return [item["HistorySummary"] for item in answer["AlarmHistoryItems"]]
+
+
+@pytest.fixture
+def inbox(account: Account) -> tuple[str, Any]:
+    """A topic, and a function that takes the messages which reached a queue behind it."""
+    topic = account.sns.create_topic(Name="alerts")["TopicArn"]
+    queue = account.sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    arn = account.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    account.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def take() -> list[dict[str, Any]]:
+        found = account.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            account.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in found]
+
+    return str(topic), take
+
+
+def test_an_alarm_lives(account: Account, inbox: tuple[str, Any]) -> None:
+    """From insufficient data to OK, to ALARM and back; each step told to SNS, EventBridge and the history."""
+    topic, take = inbox
+    put(account, AlarmActions=[topic], OKActions=[topic])
+    created = alarm(account)
+    assert (created["StateValue"], created["StateReason"]) == ("INSUFFICIENT_DATA", "Unchecked: Initial alarm creation")
+    account.cloud.advance("61s")
+    assert alarm(account)["StateReason"] == "Insufficient Data: 1 datapoint was unknown."
+    record(account, 1)
+    account.cloud.advance("65s")
+    assert state(account) == "OK"
+    record(account, 2)
+    record(account, 5)
+    account.cloud.advance("65s")
+    now = alarm(account)
+    assert now["StateValue"] == "ALARM"
+    assert now["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [7.0 (")
+    assert json.loads(now["StateReasonData"])["recentDatapoints"] == [7.0]
+    assert history(account, "errors", "StateUpdate") == [
+        "Alarm updated from OK to ALARM",
+        "Alarm updated from INSUFFICIENT_DATA to OK",
+    ]
+    assert history(account, "errors", "ConfigurationUpdate") == ['Alarm "errors" created']
+    messages: list[dict[str, Any]] = []
+    until(lambda: messages.extend(take()) or len(messages) == 2, "both changes were told")
+    subjects = sorted(message["Subject"] for message in messages)
+    assert subjects == ['ALARM: "errors" in US East (N. Virginia)', 'OK: "errors" in US East (N. Virginia)']
+    told = json.loads(next(m["Message"] for m in messages if m["Subject"].startswith("ALARM")))
+    assert (told["OldStateValue"], told["NewStateValue"]) == ("OK", "ALARM")
+    assert told["Trigger"]["MetricName"] == "Errors" and told["Trigger"]["Statistic"] == "SUM"
+    until(
+        lambda: history(account, "errors", "Action") == [f"Successfully executed action {topic}"] * 2,
+        "the history has both actions",
+    )
+
+
+def test_missing_data_is_treated_as_told(account: Account) -> None:
+    """The notebook's choice: notBreaching for errors that seldom come, breaching for what must be heard."""
+    put(account, "quiet", TreatMissingData="notBreaching")
+    put(account, "silent", TreatMissingData="breaching")
+    put(account, "kept", TreatMissingData="ignore")
+    put(account, "unsure")
+    record(account, 5)
+    account.cloud.advance("65s")
+    assert {name: state(account, name) for name in ("quiet", "silent", "kept", "unsure")} == dict.fromkeys(
+        ("quiet", "silent", "kept", "unsure"), "ALARM"
+    )
+    account.cloud.advance("5m")
+    assert state(account, "quiet") == "OK"
+    assert state(account, "silent") == "ALARM"
+    assert state(account, "kept") == "ALARM"
+    assert state(account, "unsure") == "INSUFFICIENT_DATA"
+    reason = alarm(account, "quiet")["StateReason"]
+    assert reason.endswith("1 missing datapoint was treated as [NonBreaching].")
+
+
+def test_m_out_of_n(account: Account) -> None:
+    """Two of three minutes."""
+    put(account, EvaluationPeriods=3, DatapointsToAlarm=2)
+    seen = []
+    for value in (5, 1, 1, 5, 1, 5):
+        record(account, value)
+        account.cloud.advance("60s")
+        seen.append(state(account))
+    account.cloud.advance("10s")
+    assert state(account) == "ALARM" and "OK" in seen
+
+
+def test_set_state_lasts_until_the_next_evaluation(account: Account) -> None:
+    """Also with actions disabled, which then are not done."""
+    put(account, AlarmActions=["arn:aws:sns:us-east-1:000000000000:nowhere"], ActionsEnabled=False)
+    account.cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="testing")
+    assert state(account) == "ALARM" and alarm(account)["StateReason"] == "testing"
+    assert history(account, "errors", "Action") == []
+    account.cloudwatch.enable_alarm_actions(AlarmNames=["errors"])
+    assert alarm(account)["ActionsEnabled"]
+    record(account, 1)
+    account.cloud.advance("65s")
+    assert state(account) == "OK"
+    account.cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="again")
+    until(lambda: history(account, "errors", "Action"), "the action was tried")
+    (entry,) = history(account, "errors", "Action")
+    assert entry.startswith("Failed to execute action arn:aws:sns:us-east-1:000000000000:nowhere.")
+
+
+def test_a_composite_alarm(account: Account, inbox: tuple[str, Any]) -> None:
+    """It follows its children, and its suppressor holds its actions back."""
+    topic, take = inbox
+    for name in ("one", "two", "maintenance"):
+        put(account, name, MetricName=name, TreatMissingData="ignore")
+    account.cloudwatch.put_composite_alarm(
+        AlarmName="both",
+        AlarmRule='ALARM("one") AND ALARM(two)',
+        AlarmActions=[topic],
+        ActionsSuppressor="maintenance",
+        ActionsSuppressorWaitPeriod=60,
+        ActionsSuppressorExtensionPeriod=120,
+    )
+    until(lambda: state(account, "both") == "OK", "it was evaluated")
+
+    def set_to(name: str, value: str) -> None:
+        account.cloudwatch.set_alarm_state(AlarmName=name, StateValue=value, StateReason="test")
+
+    for name in ("maintenance", "one", "two"):
+        set_to(name, "ALARM")
+    until(lambda: alarm(account, "both").get("ActionsSuppressedBy") == "Alarm", "its actions are suppressed")
+    assert state(account, "both") == "ALARM" and take() == []
+    set_to("maintenance", "OK")
+    until(lambda: alarm(account, "both").get("ActionsSuppressedBy") == "ExtensionPeriod", "for a while yet")
+    account.cloud.advance("100s")
+    assert take() == []
+    account.cloud.advance("25s")
+    until(take, "then the action is done")
+    parents = account.cloudwatch.describe_alarms(ParentsOfAlarmName="one")["CompositeAlarms"]
+    assert [parent["AlarmName"] for parent in parents] == ["both"]
+    children = account.cloudwatch.describe_alarms(ChildrenOfAlarmName="both")["MetricAlarms"]
+    assert {child["AlarmName"] for child in children} == {"one", "two"}
+    with pytest.raises(ClientError) as error:
+        account.cloudwatch.delete_alarms(AlarmNames=["one"])
+    assert error.value.response["Error"]["Code"] == "ResourceConflict"
+    account.cloudwatch.delete_alarms(AlarmNames=["both"])
+    account.cloudwatch.delete_alarms(AlarmNames=["one", "two"])
+    assert history(account, "both", "ConfigurationUpdate", AlarmTypes=["CompositeAlarm"])[0] == 'Alarm "both" deleted'
+
+
+def test_high_resolution(account: Account) -> None:
+    """A period of ten seconds is evaluated every ten seconds."""
+    put(account, Period=10)
+    point = {"MetricName": "Errors", "Value": 9, "StorageResolution": 1}
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[point])
+    account.cloud.advance("12s")
+    assert state(account) == "ALARM"
+
+
+def test_describing(account: Account) -> None:
+    """By prefix, state, action, metric; in pages; tags."""
+    for number in range(3):
+        put(account, f"a{number}", AlarmActions=[f"arn:aws:sns:us-east-1:{account.number}:t{number}"])
+    put(account, "b", Statistic="Average", Tags=[{"Key": "team", "Value": "one"}])
+    cloudwatch = account.cloudwatch
+    names = [found["AlarmName"] for found in cloudwatch.describe_alarms(AlarmNamePrefix="a")["MetricAlarms"]]
+    assert names == ["a0", "a1", "a2"]
+    paged = cloudwatch.get_paginator("describe_alarms").paginate(PaginationConfig={"PageSize": 2})
+    assert [found["AlarmName"] for page in paged for found in page["MetricAlarms"]] == ["a0", "a1", "a2", "b"]
+    by_action = cloudwatch.describe_alarms(ActionPrefix=f"arn:aws:sns:us-east-1:{account.number}:t1")["MetricAlarms"]
+    assert [found["AlarmName"] for found in by_action] == ["a1"]
+    assert cloudwatch.describe_alarms(StateValue="OK")["MetricAlarms"] == []
+    on_metric = cloudwatch.describe_alarms_for_metric(MetricName="Errors", Namespace="Shop", Statistic="Average")
+    assert [found["AlarmName"] for found in on_metric["MetricAlarms"]] == ["b"]
+    arn = alarm(account, "b")["AlarmArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "x", "Value": "y"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "x", "Value": "y"}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Period": 45},
+        {"Period": 3600, "EvaluationPeriods": 200},
+        {"Statistic": "Sum", "ExtendedStatistic": "p99"},
+        {"DatapointsToAlarm": 2},
+        {"TreatMissingData": "hope"},
+        {"ComparisonOperator": "GreaterThanUpperThreshold"},
+        {"AlarmActions": ["not-an-arn"]},
+        {"AlarmActions": [f"arn:aws:sns:us-east-1:1:t{n}" for n in range(6)]},
+    ],
+)
+def test_bad_alarms_are_refused(account: Account, changes: dict[str, Any]) -> None:
+    """And nothing is made."""
+    with pytest.raises(ClientError):
+        put(account, **changes)
+    assert account.cloudwatch.describe_alarms()["MetricAlarms"] == []
