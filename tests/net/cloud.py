@@ -61,8 +61,20 @@ class Cloud:
 
     async def serve(self, eni: str, port: int = 80) -> None:
         """Answer on an interface with its id and the address of who asks."""
-        listener = await self.fabric.listen(eni, port)
-        self._tasks.append(asyncio.create_task(_answer(listener, eni)))
+        self.answer(await self.fabric.listen(eni, port), eni)
+
+    def answer(self, listener: socket.socket, name: str) -> None:
+        """Answer on a listener with a name and the address of who asks."""
+        self._tasks.append(asyncio.create_task(_answer(listener, name)))
+
+    async def within(self, eni: str, address: str, port: int = 80) -> str:
+        """What a process in an interface's namespace is answered at an address the VPC does not know of."""
+        with self.fabric.enter(eni):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        with sock:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
+            return (await read_all(sock)).decode()
 
     async def serve_host(self, name: str, address: str = "127.0.0.1", port: int = 0) -> int:
         """The same on the host; returns the port."""

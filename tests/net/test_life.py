@@ -250,3 +250,29 @@ async def test_the_first_packet_of_a_fresh_interface_arrives(cloud: Cloud) -> No
         client, server = await cloud.connection("eni-0", f"eni-{number}", f"10.0.1.{10 + number}")
         with client, server:
             assert retransmissions(client) == 0
+
+
+@namespaced
+async def test_interfaces_come_change_and_go_without_the_table_being_replaced(cloud: Cloud) -> None:
+    """What a kernel takes 15 ms for, however small the change: fifty interfaces at once would wait for it."""
+    steady = [eni("in", "10.0.1.10"), eni("shut", "10.0.1.11", "sg-closed")]
+    await cloud.fabric.apply(vpc(enis=steady))
+    loaded: list[str] = []
+    load = nftables.load
+    nftables.load = lambda text: (loaded.append(text), load(text))[1]  # type: ignore[func-returns-value]
+    one, two = eni("1", "10.0.1.20"), eni("2", "10.0.1.21", "sg-closed")
+    swapped = [
+        msgspec.structs.replace(one, security_group_ids=("sg-closed",)),
+        msgspec.structs.replace(two, security_group_ids=("sg-open",), private_ips=("10.0.1.21", "10.0.1.22")),
+    ]
+    for pair, open_one, shut_one in (([one, two], "20", "21"), (swapped, "21", "20"), ([one, two], "20", "21")):
+        await cloud.fabric.apply(vpc(enis=[*steady, *pair]))
+        assert await cloud.ask("eni-in", f"10.0.1.{open_one}") == "refused"
+        assert await cloud.knock("eni-in", f"10.0.1.{shut_one}") == "dropped"
+    await cloud.fabric.apply(vpc(enis=[*steady, one]))
+    # Its address may be another's at once.
+    await cloud.fabric.apply(vpc(enis=[*steady, one, eni("3", "10.0.1.21")]))
+    assert await cloud.ask("eni-in", "10.0.1.21") == "refused"
+    await cloud.fabric.apply(vpc(enis=steady))
+    assert await cloud.knock("eni-in", "10.0.1.20") == "dropped"
+    assert len(loaded) == 6 and not any("table ip cloudarium {" in text for text in loaded)

@@ -70,11 +70,15 @@ class Admin:
                     return 200, await self._resolve(_fields(body))
                 case "POST", ("attach" | "detach"):
                     return 200, await self._extension(name, _fields(body))
+                case "POST", _ if name.startswith("images/"):
+                    from cloudarium.substrate.images.admin import answer
+
+                    return 200, await answer(self._cloud, name.removeprefix("images/"), _fields(body))
         except AdminError as error:
             return error.status, {"error": error.error, "hint": error.hint}
         except AwsError as error:
             return error.status, {"error": f"{error.code}: {error.message}", "hint": ""}
-        known = "health, clock, reset, coverage, events, resolve, attach, detach"
+        known = "health, clock, reset, coverage, events, resolve, attach, detach, images"
         return 404, {"error": f"there is no {method} {path}", "hint": f"the admin API has {known}"}
 
     def _health(self) -> dict[str, Any]:

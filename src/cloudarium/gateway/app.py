@@ -149,8 +149,12 @@ class Gateway:
         try:
             await self._cloud.store.durable()
         except OSError as error:
-            return call.failed(AwsError("ServiceUnavailable", str(error), 503))
+            return call.unanswered(AwsError("ServiceUnavailable", str(error), 503))
         return response
+
+    def lost(self, call: _Call) -> None:
+        """A call that was finished could not be answered as it should."""
+        self.tallies[(call.service.name, call.name)].errors += 1
 
     def finish(self, call: _Call, output: Any, error: AwsError | None) -> None:
         """Record a call that has its answer."""
@@ -233,6 +237,13 @@ class _Call:
         response = self.operation.serialize(output, self.identifier)
         response.headers.append((ANSWERED_BY, "cloudarium"))
         self.gateway.finish(self, output, None)
+        return response
+
+    def unanswered(self, error: AwsError) -> WireResponse:
+        """The answer when the disk refuses what was done: it is on the record already, and done once the disk can."""
+        response = self.operation.serialize_error(error, self.identifier)
+        response.headers.append((ANSWERED_BY, "cloudarium"))
+        self.gateway.lost(self)
         return response
 
     def failed(self, error: AwsError) -> WireResponse:

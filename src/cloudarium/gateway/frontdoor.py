@@ -15,6 +15,7 @@ import msgspec
 from cloudarium.gateway.admin import PREFIX, Admin
 from cloudarium.gateway.app import Gateway
 from cloudarium.gateway.names import data_plane_of, split_host
+from cloudarium.gateway.registry import RegistryDoor, is_registry
 from cloudarium.gateway.wire import WireRequest, WireResponse
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.substrate.http.server import HttpServer, Request, Response, ServerLimits
@@ -33,9 +34,14 @@ class FrontDoor:
         self._cloud = cloud
         self._gateway = gateway
         self._admin = admin
+        self._registry = RegistryDoor(cloud)
         self._server = HttpServer(
-            self._handle, now=cloud.clock.now, limits=ServerLimits(body=_BODY_LIMIT), divert=self._divert
-        )  # fmt: skip
+            self._handle,
+            now=cloud.clock.now,
+            limits=ServerLimits(body=_BODY_LIMIT),
+            divert=self._divert,
+            streams=is_registry,
+        )
 
     async def open(self, listening: socket.socket) -> asyncio.AbstractServer:
         """Accept clients from a listening socket (the one port's, or one inside a VPC) until the server is closed."""
@@ -66,6 +72,13 @@ class FrontDoor:
     def _handle(self, request: Request) -> Response | Awaitable[Response]:
         if request.target.startswith(_ADMIN):
             return self._handle_admin(request)
+        if request.get(b"upgrade") is not None:
+            path = request.path.decode("latin-1")
+            for prefix, accept in self._cloud.upgrades.items():
+                if path.startswith(prefix):
+                    return accept(request)
+        if is_registry(request):
+            return self._registry.handle(request)
         answer = self._gateway.answer(_to_wire(request), request.peer[0])
         return _to_http(answer) if isinstance(answer, WireResponse) else _later(answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,10 +65,26 @@ class Cloud:
         self.supervisor: Supervisor | None = None
         self.extensions: dict[str, Extension] = {}
         """What the CLI can ask of a service beyond AWS's API, by name (``attach``, ``detach``)."""
+        self.make_images: Callable[[], Any] | None = None
+        """Opens ``images`` on first use; given by the composition root."""
+        self.make_compute: Callable[[], Any] | None = None
+        """Opens ``compute`` on first use; given by the composition root."""
+        self.upgrades: dict[str, Callable[[Any], Any]] = {}
+        """Who takes connections that ask for another protocol, by path prefix: ``(request) -> response``."""
         self.dispatch: Dispatch = _no_dispatch
         self._started: dict[str, asyncio.Task[None]] = {}
         self._controllers: dict[str, Controller] = {}
         self._closers: list[Callable[[], Awaitable[None]]] = []
+
+    @functools.cached_property
+    def images(self) -> Any:
+        """Container images (``substrate.images.store.Images``), opened on first use; None where a test has none."""
+        return self.make_images() if self.make_images is not None else None
+
+    @functools.cached_property
+    def compute(self) -> Any:
+        """Containers (``substrate.compute.runtime.Runtime``), opened on first use; None where a test has none."""
+        return self.make_compute() if self.make_compute is not None else None
 
     # -- services --------------------------------------------------------------------------------------------------
 
@@ -142,6 +159,7 @@ class Cloud:
         self._closers.clear()
         self.data_planes.clear()
         self.extensions.clear()
+        self.upgrades.clear()
         self.name_servers.clear()
         self.events.forget_listeners()
         self._started.clear()

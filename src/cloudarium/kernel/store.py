@@ -89,6 +89,10 @@ class Table(Generic[R]):
             for record in list(rows.values()):
                 yield scope, record
 
+    def scopes(self) -> list[Scope]:
+        """Every scope that has records."""
+        return [scope for scope, rows in self._rows.items() if rows]
+
     def find(self, scope: Scope, index: str, value: object) -> list[R]:
         """Records whose indexed field equals ``value`` (or, for a tuple-valued field, contains it)."""
         return list(self._indexes[index].get((scope, value), {}).values())

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.store import Scope, Store
 from cloudarium.services.ec2.dns import Names
 from cloudarium.services.ec2.network import build
+from cloudarium.services.ec2.resources import Vpc
+from cloudarium.services.ec2.whereabouts import Whereabouts
 from cloudarium.substrate.net import spec
 from cloudarium.substrate.net.validation import validate
 
@@ -179,7 +182,7 @@ async def test_names_inside_a_vpc(running: Ec2) -> None:
     address = ec2.allocate_address()
     ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface)
     other = ec2.vpc("10.1.0.0/16")
-    names = Names(ec2.cloud.store)
+    names = Names(ec2.cloud.store, Whereabouts(ec2.cloud.store))
     public = f"ec2-{address['PublicIp'].replace('.', '-')}.compute-1.amazonaws.com"
     assert names(vpc_id, "ip-10-0-0-9.ec2.internal", "A") == ["10.0.0.9"]
     assert names(vpc_id, "ip-10-0-0-9.ec2.internal", "AAAA") == []
@@ -197,3 +200,14 @@ async def test_names_inside_a_vpc(running: Ec2) -> None:
         VpcPeeringConnectionId=peering_id, AccepterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
     )
     assert names(other, public, "A") == ["10.0.0.9"]
+
+
+def test_where_a_vpc_is() -> None:
+    store, here, there = Store(None), Scope("1" * 12, "us-east-1"), Scope("2" * 12, "eu-west-1")
+    table = store.table(Vpc)
+    table.put(here, Vpc(vpc_id="vpc-1", cidrs=(), dhcp_options_id="default"))
+    where = Whereabouts(store)
+    table.put(there, Vpc(vpc_id="vpc-2", cidrs=(), dhcp_options_id="default"))
+    assert (where.scope("vpc-1"), where.scope("vpc-2"), where.scope("vpc-3")) == (here, there, None)
+    table.delete(here, "vpc-1")
+    assert where.scope("vpc-1") is None and where.scope("vpc-2") == there

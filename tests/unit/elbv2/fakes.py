@@ -83,7 +83,7 @@ def balancer(
         dns_name="web-1.us-east-1.elb.amazonaws.com",
         cookie_key=b"k" * 32,
         attributes=balancer_attributes.TABLE.effective(given),
-        nodes=tuple(wire.NodeSnap(zone, f"eni-{zone}", "10.0.0.200") for zone in zones),
+        nodes=tuple(wire.NodeSnap(zone, f"eni-{zone}", "10.0.0.200", turn) for turn, zone in enumerate(zones)),
         listeners=(wire.ListenerSnap("l", 80, "HTTP", listener_attributes.TABLE.effective(listener or {}), rules),),
         groups=groups,
     )

@@ -128,7 +128,8 @@ def test_metrics_have_aws_dimensions() -> None:
     publisher.traffic(counts, {"targetgroup/g/0123456789abcdef": 2})
     publisher.health("targetgroup/g/0123456789abcdef", {"a": (1, 1)}, routing={"a": True})
     seen = {
-        (key.name, tuple(name for name, _ in key.dimensions)): series.minutes[0] for key, series in metrics.list(SCOPE)
+        (key.name, tuple(name for name, _ in key.dimensions)): metrics.read(SCOPE, key, 0, 60, 60)[0][2]
+        for key in metrics.find(SCOPE)
     }
     lb, az, tg = "LoadBalancer", "AvailabilityZone", "TargetGroup"
     assert seen[("RequestCount", (lb,))].total == 3
@@ -150,8 +151,7 @@ def test_every_dimension_set_has_its_own_points() -> None:
     for zone in "ab":
         Publisher(metrics, SCOPE, "lb", 5.0).traffic(Counts({zone: NodeCounts(requests=2)}, {}), {})
     key = MetricKey("AWS/ApplicationELB", "RequestCount", (("LoadBalancer", "lb"),))
-    series = metrics.series(SCOPE, key)
-    assert series is not None and series.minutes[0].total == 4
+    assert metrics.read(SCOPE, key, 0, 60, 60)[0][2].total == 4
 
 
 def test_units_of_capacity() -> None:

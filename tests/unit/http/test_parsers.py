@@ -71,6 +71,17 @@ def test_a_repeated_field_block_is_read_as_a_fresh_one(
         assert shared.target == fresh.target
 
 
+def test_no_bytes_stand_for_a_field_block_that_is_not_kept() -> None:
+    """A block too large to be kept must not be found again in whatever a client sends next."""
+    reader = RequestReader()
+    large = b"GET / HTTP/1.1\r\nHost: a\r\nX-Large: %b\r\n\r\n" % (b"x" * 9000)
+    for first in (b"", large):
+        assert reader.read(first, 0) == len(first)
+        assert reader.read(b"GET / HTTP/1.1\r\n\x00", 0) == 0
+        odd = b"GET / HTTP/1.1\r\n\x00: a\r\n\r\n"
+        assert reader.read(odd, 0) == len(odd) and reader.headers.items == [(b"\x00", b"a")]
+
+
 @settings(max_examples=400)
 @given(almost_http)
 def test_garbage_is_read_or_refused_and_nothing_else(garbage: bytes) -> None:

@@ -212,6 +212,24 @@ async def test_connection_is_diverted_and_adopted_back() -> None:
         assert (await client.response())[1][b"x-path"] == b"/3"
 
 
+async def test_what_was_read_before_an_adoption_comes_first() -> None:
+    async with serving(echo) as (server, _):
+        near, far = socket.socketpair()
+        far.setblocking(False)
+        loop = asyncio.get_running_loop()
+        # There already, so that the loop may deliver it before the adopting task goes on. In order it is two requests.
+        await loop.sock_sendall(far, b"t: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await server.adopt(near, b"GET /1 HTTP/1.1\r\nHos")
+        received = b""
+        while data := await loop.sock_recv(far, 1000):
+            received += data
+        assert [line for line in received.split(b"\r\n") if line.startswith(b"X-Path")] == [
+            b"X-Path: /1",
+            b"X-Path: /2",
+        ]
+        far.close()
+
+
 async def test_half_closing_client_gets_its_answers() -> None:
     async with serving(echo_later) as (_, connect):
         client = await connect()

@@ -13,7 +13,7 @@ replace = msgspec.structs.replace
 
 
 def ruleset(spec: VpcSpec, **peers: VpcSpec) -> str:
-    return nft.ruleset(spec, {peer.id: peer for peer in peers.values()}, "169.254.128.0")
+    return nft.ruleset(spec, {peer.id: peer for peer in peers.values()}, "169.254.128.0").text()
 
 
 def chain(text: str, name: str) -> list[str]:
@@ -79,7 +79,8 @@ def test_interfaces_without_groups_pass_nothing_unless_aws_lets_them() -> None:
     balancer = replace(eni("2", "10.0.1.11"), security_group_ids=(), kind="network_load_balancer")
     gateway = eni("3", "10.0.1.12", "sg-closed")
     spec = vpc(enis=[bare, balancer, gateway], nat_gateways=(NatGateway("nat-1", "subnet-a", "eni-3"),))
-    verdicts = chain(ruleset(spec), "groups_ingress")[-1]
+    assert chain(ruleset(spec), "groups_ingress")[-1] == "oifname vmap @by_interface_ingress"
+    verdicts = nft.ruleset(spec, {}, "169.254.128.0").sets["by_interface_ingress"].members
     assert f'"{names.eni_link("eni-1")}" : drop' in verdicts
     assert f'"{names.eni_link("eni-2")}" : accept' in verdicts
     assert f'"{names.eni_link("eni-3")}" : accept' in verdicts
@@ -89,8 +90,8 @@ def test_interfaces_without_groups_pass_nothing_unless_aws_lets_them() -> None:
 @given(worlds())
 def test_identifiers_stay_out_and_the_text_is_the_same_every_time(world: list[VpcSpec]) -> None:
     for spec in world:
-        text = nft.ruleset(spec, {other.id: other for other in world}, "169.254.128.0")
-        assert text == nft.ruleset(replace(spec), {other.id: other for other in world}, "169.254.128.0")
+        text = nft.ruleset(spec, {other.id: other for other in world}, "169.254.128.0").text()
+        assert text == nft.ruleset(replace(spec), {other.id: other for other in world}, "169.254.128.0").text()
         assert "sg-" not in text and "eni-" not in text and "acl-" not in text
         assert text.count("{") == text.count("}")
 
@@ -106,3 +107,26 @@ def test_names_fit_the_kernel() -> None:
     for name in (names.eni_link("eni-1"), names.peering_link("pcx-1"), names.cloud_link("i", "vpc-1")):
         assert len(name) <= 15
     assert names.ident("subnet-1") > 0x3FFFFFFF and names.ident("subnet-1") < 2**31
+
+
+def test_one_interface_more_changes_elements_only() -> None:
+    few = [eni(str(n), f"10.0.1.{10 + n}", public=f"203.0.113.{n}") for n in range(3)]
+    one_more = eni("more", "10.0.1.99", public="203.0.113.99")
+    before, after = (nft.ruleset(vpc(enis=enis), {}, "169.254.128.0") for enis in (few, [*few, one_more]))
+    more, less = after.change(before), before.change(after)
+    assert more is not None and less is not None
+    assert "delete" not in more and "10.0.1.10" not in more
+    assert "add" not in less and less.count("10.0.1.99") == more.count("10.0.1.99")
+    assert after.change(after) == ""
+
+
+def test_a_changed_value_is_removed_before_it_is_added() -> None:
+    old, new = (vpc(enis=[eni("1", "10.0.1.10", group_id)]) for group_id in ("sg-open", "sg-closed"))
+    both = [eni("1", "10.0.1.10"), eni("2", "10.0.1.11", "sg-closed")]
+    first = nft.ruleset(vpc(enis=both), {}, "169.254.128.0")
+    second = nft.ruleset(
+        vpc(enis=[replace(both[0], security_group_ids=("sg-closed",)), eni("2", "10.0.1.11")]), {}, "x"
+    )
+    change = replace(second, chains=first.chains).change(first)
+    assert change is not None and change.index("delete element") < change.index("add element")
+    assert nft.ruleset(new, {}, "x").change(nft.ruleset(old, {}, "x")) is None, "another chain needs another table"

@@ -9,6 +9,7 @@ import msgspec
 
 from cloudarium.gateway.wire import scalars
 from cloudarium.gateway.wire.codec import Codec, Fault, Labels, Parser, Serializer, object_mismatch
+from cloudarium.gateway.wire.event_stream import event_stream_serializer
 from cloudarium.gateway.wire.json_writer import JsonWriter
 from cloudarium.gateway.wire.message import WireRequest, WireResponse
 from cloudarium.gateway.wire.models import OperationModel, ServiceModel
@@ -58,6 +59,8 @@ class JsonCodec(Codec):
         if shape is None:
             # AWS's JSON services answer an operation without output with an empty body.
             return lambda _, request_id: WireResponse(200, [content_type, ("x-amzn-RequestId", request_id)], b"")
+        if self.model.has_event_stream(operation.output):
+            return event_stream_serializer(shape, self.writer)
         write = self.writer.function(shape)
 
         def serialize(output: Mapping[str, Any], request_id: str) -> WireResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -33,7 +34,8 @@ class WireResponse(msgspec.Struct):
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
+    """Whole, or (event streams) its pieces as they come."""
 
 
 def form_of(request: WireRequest) -> dict[str, str]:

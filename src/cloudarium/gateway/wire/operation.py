@@ -104,7 +104,7 @@ _operations: dict[tuple[str, str, str], Operation] = {}
 def operation(service: str, protocol: str, name: str) -> Operation:
     """The operation, made once; raises ``AwsError`` as AWS answers for a name it does not know.
 
-    Operations with event streams are refused by name.
+    Event streams are refused by name, but for answers in the JSON protocol.
     """
     key = (service, protocol, name)
     found = _operations.get(key)
@@ -113,7 +113,8 @@ def operation(service: str, protocol: str, name: str) -> Operation:
         model = its_codec.model.operations.get(name)
         if model is None:
             raise its_codec.unknown_operation(name)
-        if its_codec.model.has_event_stream(model.input) or its_codec.model.has_event_stream(model.output):
+        answers = its_codec.model.has_event_stream(model.output) and protocol != "json"
+        if its_codec.model.has_event_stream(model.input) or answers:
             message = f"{service} {name} uses an event stream, which Cloudarium does not speak yet."
             raise AwsError("NotImplemented", message, 501)
         found = _operations[key] = Operation(its_codec, model)

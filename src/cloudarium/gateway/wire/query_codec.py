@@ -12,6 +12,7 @@ from cloudarium.gateway.wire.models import OperationModel, ServiceModel
 from cloudarium.gateway.wire.query_reader import QueryReader, UnknownMember, path_of, tree_of
 from cloudarium.gateway.wire.xml_writer import XmlWriter, escape
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.kept import Kept
 
 MALFORMED = {
     "list": "Unexpected list element termination",
@@ -54,7 +55,13 @@ class QueryCodec(Codec):
         start, metadata = f"{start}<{wrapper}>", f"</{wrapper}>{metadata}"
 
         def serialize(output: Mapping[str, Any], request_id: str) -> WireResponse:
-            return xml(200, f"{start}{write(output)}{metadata}{request_id}{end}", request_id)
+            if type(output) is not Kept:
+                text: str = write(output)
+            elif (kept := output.texts.get(write)) is not None:
+                text = kept
+            else:
+                text = output.texts[write] = write(output)
+            return xml(200, f"{start}{text}{metadata}{request_id}{end}", request_id)
 
         return serialize
 

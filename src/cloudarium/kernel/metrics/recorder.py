@@ -1,26 +1,45 @@
-"""Metric points that the cloud's own data planes publish, in one-minute and one-second buckets.
+"""Where points come in, and where CloudWatch reads them.
 
-A bucket keeps sum, count, minimum, maximum and the distribution of values (rounded to three significant digits), from
-which every CloudWatch statistic including percentiles can be answered. Buckets add up, so data planes may report
-partial counts as often as they like. Minute buckets are written through to the store; second buckets are kept in
-memory for three hours, as CloudWatch keeps them.
+What is recent is in memory, by minute and (for three hours) by second, and in the file as it came, so that a point
+that was answered for survives any death of the process. Every quarter of an hour older buckets move into blocks of the
+file, in every tier CloudWatch keeps: a second for three hours, a minute for 15 days, five minutes for 63 days, an hour
+for 455 days. Reading adds up blocks and memory. So a series that is idle costs its name and little more.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#metrics-retention
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+import bisect
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from cloudarium.kernel.clock import Clock, Timer
-from cloudarium.kernel.store import Record, Scope, Store
+from cloudarium.kernel.metrics.archive import Archive, Block, Points, SeriesRow
+from cloudarium.kernel.metrics.buckets import Bucket
+from cloudarium.kernel.store import Scope, Store
 
-MINUTE_RETENTION = 15 * 86_400
-SECOND_RETENTION = 3 * 3_600
-_WRITE_EVERY = 60.0
-_MAX_DISTINCT = 1_000
-"""Distinct values a bucket keeps; beyond it further values only count in sum, count, minimum and maximum."""
+log = logging.getLogger(__name__)
+
+_DAY = 86_400
+TIERS = ((1, 3 * 3_600), (60, 15 * _DAY), (300, 63 * _DAY), (3_600, 455 * _DAY))
+"""Seconds per bucket, and seconds for which such buckets are kept."""
+_BLOCK = {1: 600, 60: 3_600, 300: _DAY, 3_600: 30 * _DAY}
+"""By tier, the seconds that a block spans at most; a multiple of the tier."""
+_RECENT = 900
+"""Seconds for which buckets stay in memory: what alarms look at."""
+_ROLL_EVERY = 900.0
+_ROLL_AT_ONCE = 200
+_ROLL_BYTES = 32 * 1024 * 1024
+"""Recent points in the file that make rolling due sooner."""
+_FORGET_SERIES = 455 * _DAY
+MOST_SERIES = 2_000_000
+
+_MINUTE, _SECOND, _BOTH = 1, 2, 3
+"""Which tiers points belong to."""
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -33,72 +52,61 @@ class MetricKey(NamedTuple):
     dimensions: Dimensions
 
 
-class Bucket(msgspec.Struct):
-    """The points of one metric in one interval."""
+class Point(NamedTuple):
+    """Points to record: all of them belong to the second of ``at`` (cloud seconds)."""
 
-    total: float = 0.0
-    count: float = 0.0
-    minimum: float = float("inf")
-    maximum: float = float("-inf")
-    values: dict[float, float] = {}
+    key: MetricKey
+    unit: str
+    bucket: Bucket
+    at: float
+    high_resolution: bool = False
 
-    def add(self, value: float, count: float = 1.0) -> None:
-        """Add ``count`` points of one value."""
-        self.total += value * count
-        self.count += count
-        self.minimum = min(self.minimum, value)
-        self.maximum = max(self.maximum, value)
-        rounded = float(f"{value:.3g}")
-        if rounded in self.values or len(self.values) < _MAX_DISTINCT:
-            self.values[rounded] = self.values.get(rounded, 0.0) + count
 
-    def merge(self, other: Bucket) -> None:
-        """Add all points of another bucket."""
-        self.total += other.total
-        self.count += other.count
-        self.minimum = min(self.minimum, other.minimum)
-        self.maximum = max(self.maximum, other.maximum)
-        for value, count in other.values.items():
-            if value in self.values or len(self.values) < _MAX_DISTINCT:
-                self.values[value] = self.values.get(value, 0.0) + count
+class TooManyMetrics(Exception):
+    """A cloud keeps up to MOST_SERIES metrics: more would fill the machine's memory."""
 
 
 class Series:
-    """One metric's buckets: start of interval (cloud seconds) to bucket."""
+    """The points of one metric in one unit."""
 
-    __slots__ = ("dirty", "minutes", "seconds", "unit")
+    __slots__ = ("id", "last", "minutes", "rolled", "seconds", "unit")
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, id_: int, unit: str, last: int) -> None:
+        self.id = id_
         self.unit = unit
-        self.minutes: dict[int, Bucket] = {}
-        self.seconds: dict[int, Bucket] = {}
-        self.dirty: set[int] = set()
+        self.last = last
+        """The second of its last point."""
+        self.minutes: dict[int, Bucket] | None = None
+        self.seconds: dict[int, Bucket] | None = None
+        self.rolled = 0
+        """Up to where blocks may have buckets (a start of a minute); nothing is in blocks from there on."""
 
 
-class MetricHour(Record, frozen=True, kw_only=True):
-    """Up to sixty minute buckets of one metric, as stored."""
-
-    TABLE = "kernel.metrics"
-    KEY = "id"
-
-    id: str
-    metric: tuple[str, str, Dimensions]
-    unit: str
-    minutes: dict[int, Bucket]
+_Named = dict[Dimensions, tuple[Series, ...]]
 
 
 class Metrics:
-    """Where data planes record points and where CloudWatch reads them."""
+    """Every metric of a cloud."""
 
     def __init__(self, clock: Clock, store: Store) -> None:
         self._clock = clock
-        self._hours = store.table(MetricHour)
-        self._series: dict[Scope, dict[MetricKey, Series]] = {}
+        self._path = store.path.with_name("metrics.db") if store.path is not None else None
+        self._opened: Archive | None = None
+        self._spaces: dict[Scope, dict[str, dict[str, _Named]]] = {}
+        self._by_id: dict[int, Series] = {}
+        self._next_id = 1
+        self._live: dict[int, Series] = {}
+        """Series with buckets in memory."""
+        self._made: list[SeriesRow] = []
+        self._pending: Points = []
+        self._written = 0
+        self._flush_due = False
         self._timer: Timer | None = None
-        for scope, hour in self._hours.everywhere():
-            key = MetricKey(*hour.metric)
-            series = self._series.setdefault(scope, {}).setdefault(key, Series(hour.unit))
-            series.minutes.update(hour.minutes)
+        self._rolling: asyncio.Task[None] | None = None
+        self._rolled_before = 0
+        self._watchers: list[Callable[[Scope, MetricKey], None]] = []
+
+    # -- coming in -------------------------------------------------------------------------------------------------
 
     def record(
         self,
@@ -119,69 +127,323 @@ class Metrics:
 
     def merge(self, scope: Scope, key: MetricKey, unit: str, bucket: Bucket, at: float | None = None) -> None:
         """Add a bucket of points that all belong to the second of ``at``."""
-        second = int(self._clock.now() if at is None else at)
-        series = self._series.setdefault(scope, {}).get(key)
-        if series is None:
-            series = self._series[scope][key] = Series(unit)
-        minute = second - second % 60
-        series.minutes.setdefault(minute, Bucket()).merge(bucket)
-        series.seconds.setdefault(second, Bucket()).merge(bucket)
-        series.dirty.add(minute)
-        if self._timer is None:
-            self._timer = self._clock.call_later(_WRITE_EVERY, self._tick)
+        self.put(scope, [Point(key, unit, bucket, self._clock.now() if at is None else at, True)])
 
-    def series(self, scope: Scope, key: MetricKey) -> Series | None:
-        """The buckets of one metric, or None when it never had a point."""
-        return self._series.get(scope, {}).get(key)
+    def put(self, scope: Scope, points: Sequence[Point]) -> None:
+        """Record many points; ``durable`` tells when they are safe. Raises TooManyMetrics before taking any."""
+        self._archive()
+        series = [self._series_for(scope, each) for each in points]
+        for each, one in zip(points, series, strict=True):
+            second = int(each.at)
+            tiers = _BOTH if each.high_resolution else _MINUTE
+            self._add(one, second, tiers, each.bucket)
+            self._pending.append((one.id, second, tiers, each.bucket))
+            for watcher in self._watchers:
+                watcher(scope, each.key)
+        if not self._flush_due:
+            self._flush_due = True
+            try:
+                asyncio.get_running_loop().call_soon(self._flush_quietly)
+            except RuntimeError:
+                self._flush_quietly()
+        if self._timer is None or self._timer.when > self._clock.now() + _ROLL_EVERY:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._clock.call_later(_ROLL_EVERY, self._tick)
 
-    def list(self, scope: Scope) -> Iterator[tuple[MetricKey, Series]]:
-        """Every metric of an account and region."""
-        return iter(list(self._series.get(scope, {}).items()))
+    async def durable(self) -> None:
+        """Return once everything recorded so far survives the death of any process. Raises OSError."""
+        try:
+            self._flush()
+        except sqlite3.Error as error:
+            raise OSError(f"metrics could not be written: {error}") from error
 
-    def write(self) -> None:
-        """Write changed minute buckets to the store."""
-        for scope, all_series in self._series.items():
-            for key, series in all_series.items():
-                for hour in {minute - minute % 3600 for minute in series.dirty}:
-                    self._put_hour(scope, key, series, hour)
-                series.dirty.clear()
+    def watch(self, watcher: Callable[[Scope, MetricKey], None]) -> None:
+        """Call ``watcher`` for every point that comes in; it must be quick."""
+        self._watchers.append(watcher)
+
+    def _series_for(self, scope: Scope, point: Point) -> Series:
+        key = point.key
+        named = self._spaces.setdefault(scope, {}).setdefault(key.namespace, {}).setdefault(key.name, {})
+        there = named.get(key.dimensions, ())
+        for series in there:
+            if series.unit == point.unit:
+                return series
+        if len(self._by_id) >= MOST_SERIES:
+            raise TooManyMetrics(f"this cloud has {MOST_SERIES} metrics, and keeps no more")
+        series = Series(self._next_id, point.unit, int(point.at))
+        self._next_id += 1
+        self._know(named, key.dimensions, series)
+        row = SeriesRow(series.id, *scope, key.namespace, key.name, key.dimensions, series.unit, series.last)
+        self._made.append(row)
+        return series
+
+    def _know(self, named: _Named, dimensions: Dimensions, series: Series) -> None:
+        named[dimensions] = (*named.get(dimensions, ()), series)
+        self._by_id[series.id] = series
+
+    def _add(self, series: Series, second: int, tiers: int, bucket: Bucket) -> None:
+        if second > series.last:
+            series.last = second
+        self._live[series.id] = series
+        if tiers & _MINUTE:
+            if series.minutes is None:
+                series.minutes = {}
+            _into(series.minutes, second - second % 60, bucket)
+        if tiers & _SECOND:
+            if series.seconds is None:
+                series.seconds = {}
+            _into(series.seconds, second, bucket)
+
+    # -- going out -------------------------------------------------------------------------------------------------
+
+    def read(
+        self, scope: Scope, key: MetricKey, start: int, end: float, period: int, unit: str | None = None
+    ) -> list[tuple[int, str, Bucket]]:
+        """Data points of a metric that begin in ``[start, end)``: (begin, unit, bucket), in order of time.
+
+        Each point covers ``period`` seconds from ``start`` on. Points in different units stay apart. Times for which
+        nothing as fine as ``period`` is kept any more have none.
+        """
+        found: list[tuple[int, str, Bucket]] = []
+        for series in self._find_series(scope, key):
+            if unit is None or series.unit == unit:
+                found += [(at, series.unit, bucket) for at, bucket in self._points(series, start, end, period)]
+        found.sort(key=lambda point: point[0])
+        return found
+
+    def units(self, scope: Scope, key: MetricKey) -> list[str]:
+        """The units in which a metric has points."""
+        return [series.unit for series in self._find_series(scope, key)]
+
+    def last(self, scope: Scope, key: MetricKey) -> int:
+        """The second of a metric's last point, 0 when it never had one."""
+        return max((series.last for series in self._find_series(scope, key)), default=0)
+
+    def find(
+        self, scope: Scope, namespace: str | None = None, name: str | None = None, *, since: float = 0.0
+    ) -> Iterator[MetricKey]:
+        """Metrics of an account and region that had points since a time; touches only those of the names given."""
+        self._load()
+        spaces = self._spaces.get(scope, {})
+        for space in [namespace] if namespace is not None else list(spaces):
+            names = spaces.get(space, {})
+            for each in [name] if name is not None else list(names):
+                for dimensions, all_series in list(names.get(each, {}).items()):
+                    if max(series.last for series in all_series) >= since:
+                        yield MetricKey(space, each, dimensions)
+
+    def _find_series(self, scope: Scope, key: MetricKey) -> tuple[Series, ...]:
+        self._load()
+        return self._spaces.get(scope, {}).get(key.namespace, {}).get(key.name, {}).get(key.dimensions, ())
+
+    def _points(self, series: Series, start: int, end: float, period: int) -> list[tuple[int, Bucket]]:
+        merged: dict[int, Bucket] = {}
+
+        def take(begin: int, bucket: Bucket) -> None:
+            if start <= begin < end:
+                _into(merged, start + (begin - start) // period * period, bucket)
+
+        memory = series.seconds if period < 60 else series.minutes
+        if memory is not None:
+            if len(memory) <= 32:
+                for begin, bucket in memory.items():
+                    take(begin, bucket)
+            else:
+                begins = sorted(memory)
+                for begin in begins[bisect.bisect_left(begins, start) : bisect.bisect_left(begins, end)]:
+                    take(begin, memory[begin])
+        if start < series.rolled and self._opened is not None:
+            now = self._clock.now()
+            tier = _tier(period, start, now)
+            kept = dict(TIERS)[tier]
+            oldest = now - kept
+            for begin, bucket in self._opened.read(series.id, tier, start - _BLOCK[tier], end):
+                if begin >= oldest - tier:
+                    take(begin, bucket)
+        return sorted(merged.items())
+
+    # -- the file --------------------------------------------------------------------------------------------------
+
+    def _archive(self) -> Archive:
+        if self._opened is None:
+            self._opened = Archive(self._path)
+            self._restore(self._opened)
+        return self._opened
+
+    def _load(self) -> None:
+        if self._opened is None and self._path is not None and self._path.exists():
+            self._archive()
+
+    def _restore(self, archive: Archive) -> None:
+        marks: dict[int, int] = {}
+        for known_row in archive.series():
+            marks[known_row.id] = known_row.mark
+            scope = Scope(known_row.account, known_row.region)
+            series = Series(known_row.id, known_row.unit, known_row.last)
+            # What is in blocks is not known before they are read: up to now there may be some.
+            series.rolled = known_row.last + 60
+            space = self._spaces.setdefault(scope, {}).setdefault(known_row.namespace, {})
+            self._know(space.setdefault(known_row.name, {}), known_row.dimensions, series)
+            self._next_id = max(self._next_id, known_row.id + 1)
+        for row, points in archive.recent():
+            for id_, second, tiers, bucket in points:
+                if (known := self._by_id.get(id_)) is not None and row > marks[id_]:
+                    self._add(known, second, tiers, bucket)
+        if self._by_id:
+            self._timer = self._clock.call_later(_ROLL_EVERY, self._tick)
+
+    def _flush_quietly(self) -> None:
+        try:
+            self._flush()
+        except sqlite3.Error as error:
+            log.error("metrics could not be written, will try again: %s", error)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._opened is None or not self._pending:
+            return
+        self._written += self._opened.append(self._made, self._pending)
+        self._made, self._pending = [], []
+        if self._written > _ROLL_BYTES and (self._rolling is None or self._rolling.done()):
+            self._rolling = self._clock.spawn(self._tidy(), "roll metrics")
+
+    async def roll(self) -> None:
+        """Move what is older than a quarter of an hour from memory into blocks, some series at a time."""
+        archive = self._opened
+        if archive is None:
+            return
+        self._flush()
+        # Whole hours make few blocks; when much comes in at once, memory counts more.
+        before = int(self._clock.now() - _RECENT)
+        before -= before % (300 if self._written > _ROLL_BYTES else 3_600)
+        if before <= self._rolled_before and self._written <= _ROLL_BYTES:
+            return
+        mark, self._written, self._rolled_before = archive.mark(), 0, before
+        live = list(self._live.values())
+        for first in range(0, len(live), _ROLL_AT_ONCE):
+            self._flush()
+            self._roll_some(archive, live[first : first + _ROLL_AT_ONCE], before)
+            await asyncio.sleep(0)
+        archive.drop_recent(mark)
+        for tier, retention in TIERS:
+            archive.drop_blocks(tier, self._clock.now() - retention - _BLOCK[tier])
+
+    def _roll_some(self, archive: Archive, some: Sequence[Series], before: int) -> None:
+        blocks = [block for series in some for block in _blocks(series, before)]
+        archive.roll(
+            blocks,
+            [point for series in some for point in _kept(series, before)],
+            [(series.last, series.id) for series in some],
+        )
+        for series in some:
+            # Only now: had the file refused, memory would still have it all.
+            _drop(series, before)
+            if series.minutes is None and series.seconds is None:
+                self._live.pop(series.id, None)
+
+    def close(self) -> None:
+        """Have everything in the file and close it."""
+        self._flush_quietly()
+        if self._rolling is not None:
+            self._rolling.cancel()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def forget(self) -> None:
         """Drop every point: the store has been reset."""
-        self._series.clear()
-
-    def _put_hour(self, scope: Scope, key: MetricKey, series: Series, hour: int) -> None:
-        minutes = {m: series.minutes[m] for m in _minutes_of(hour) if m in series.minutes}
-        identity = f"{hour}|{key.namespace}|{key.name}|" + ",".join(f"{n}={v}" for n, v in key.dimensions)
-        metric = (key.namespace, key.name, key.dimensions)
-        self._hours.put(scope, MetricHour(id=identity, metric=metric, unit=series.unit, minutes=minutes))
+        if self._opened is not None:
+            self._opened.clear()
+        self._spaces.clear()
+        self._by_id.clear()
+        self._live.clear()
+        self._made, self._pending = [], []
+        self._watchers.clear()
 
     def _tick(self) -> None:
-        self._timer = None
-        self.write()
-        self._expire()
-        if self._series:
-            self._timer = self._clock.call_later(_WRITE_EVERY, self._tick)
+        self._timer = self._clock.call_later(_ROLL_EVERY, self._tick)
+        if self._rolling is None or self._rolling.done():
+            self._rolling = self._clock.spawn(self._tidy(), "roll metrics")
 
-    def _expire(self) -> None:
-        now = self._clock.now()
-        for all_series in self._series.values():
-            for key, series in list(all_series.items()):
-                _drop_before(series.seconds, now - SECOND_RETENTION)
-                _drop_before(series.minutes, now - MINUTE_RETENTION)
-                if not series.minutes:
-                    del all_series[key]
-        for scope, hour in self._hours.everywhere():
-            if int(hour.id.partition("|")[0]) + 3600 < now - MINUTE_RETENTION:
-                self._hours.delete(scope, hour.id)
+    async def _tidy(self) -> None:
+        try:
+            while True:
+                begun = self._clock.now()
+                await self.roll()
+                # Time may have been advanced by hours meanwhile.
+                if self._clock.now() - begun < _ROLL_EVERY:
+                    break
+            self._forget_old()
+        except sqlite3.Error as error:
+            log.error("metrics could not be written, will try again: %s", error)
+        if not self._live and self._timer is not None:
+            # Nothing to roll any more: what is left is to forget.
+            self._timer.cancel()
+            self._timer = self._clock.call_later(_DAY, self._tick) if self._by_id else None
+
+    def _forget_old(self) -> None:
+        oldest = self._clock.now() - _FORGET_SERIES
+        gone = {id_ for id_, series in self._by_id.items() if series.last < oldest}
+        if not gone or self._opened is None:
+            return
+        self._opened.drop_series(gone)
+        for spaces in self._spaces.values():
+            for names in spaces.values():
+                for named in names.values():
+                    for dimensions, all_series in list(named.items()):
+                        left = tuple(series for series in all_series if series.id not in gone)
+                        if left:
+                            named[dimensions] = left
+                        else:
+                            del named[dimensions]
+        for id_ in gone:
+            del self._by_id[id_]
+            self._live.pop(id_, None)
 
 
-def _minutes_of(hour: int) -> Iterable[int]:
-    return range(hour, hour + 3600, 60)
+def _into(buckets: dict[int, Bucket], start: int, bucket: Bucket) -> None:
+    there = buckets.get(start)
+    if there is None:
+        there = buckets[start] = Bucket()
+    there.merge(bucket)
 
 
-def _drop_before(buckets: dict[int, Bucket], oldest: float) -> None:
-    for start in list(buckets):
-        if start >= oldest:
-            break
-        del buckets[start]
+def _tier(period: int, start: float, now: float) -> int:
+    """The coarsest tier that is fine enough for a period: reading it is the least work, and it is kept the longest."""
+    return max((tier for tier, _ in TIERS if period % tier == 0 and int(start) % tier == 0), default=1)
+
+
+def _blocks(series: Series, before: int) -> list[Block]:
+    """What is older than ``before``, as blocks of every tier."""
+    by_tier: dict[int, dict[int, Bucket]] = {tier: {} for tier, _ in TIERS}
+    for start, bucket in (series.minutes or {}).items():
+        if start < before:
+            for tier in (60, 300, 3_600):
+                _into(by_tier[tier], start - start % tier, bucket)
+    by_tier[1] = {start: bucket for start, bucket in (series.seconds or {}).items() if start < before}
+    blocks: list[Block] = []
+    for tier, buckets in by_tier.items():
+        groups: dict[int, list[tuple[int, Bucket]]] = {}
+        for start, bucket in sorted(buckets.items()):
+            groups.setdefault(start - start % _BLOCK[tier], []).append((start, bucket))
+        blocks += [(series.id, tier, block, group) for block, group in groups.items()]
+    return blocks
+
+
+def _kept(series: Series, before: int) -> Points:
+    """What stays in memory, in a form that adding again gives the same."""
+    kept: Points = [(series.id, at, _MINUTE, each) for at, each in (series.minutes or {}).items() if at >= before]
+    kept += [(series.id, at, _SECOND, each) for at, each in (series.seconds or {}).items() if at >= before]
+    return kept
+
+
+def _drop(series: Series, before: int) -> None:
+    """Take what is older than ``before`` out of memory."""
+    if series.minutes is not None:
+        old = [start for start in series.minutes if start < before]
+        if old:
+            series.rolled = max(series.rolled, max(old) + 60)
+        series.minutes = {at: each for at, each in series.minutes.items() if at >= before} or None
+    if series.seconds is not None:
+        series.seconds = {at: each for at, each in series.seconds.items() if at >= before} or None

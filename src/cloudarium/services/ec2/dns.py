@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 
-from cloudarium.kernel.store import Scope, Store
+from cloudarium.kernel.store import Store
 from cloudarium.services.ec2.names import internal_domain, private_dns, public_dns
-from cloudarium.services.ec2.resources import PEERINGS, Address, NetworkInterface, PeeringConnection, Vpc
+from cloudarium.services.ec2.resources import PEERINGS, Address, NetworkInterface, PeeringConnection
+from cloudarium.services.ec2.whereabouts import Whereabouts
 
 _PRIVATE = re.compile(r"ip-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(.+)")
 _PUBLIC = re.compile(r"ec2-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(.+)")
@@ -19,8 +20,9 @@ _REVERSE = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arp
 class Names:
     """A name server (see ``Cloud.name_servers``) for what EC2 itself names."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vpcs: Whereabouts) -> None:
         self._store = store
+        self._vpcs = vpcs
 
     def __call__(self, vpc_id: str, name: str, kind: str) -> list[str] | None:
         """Records of a name asked for inside a VPC; None for names that are not EC2's."""
@@ -34,7 +36,7 @@ class Names:
 
     def _private(self, vpc_id: str, ip: str, domain: str, kind: str) -> list[str] | None:
         """Every address of the VPC's blocks has its name, in use or not; so do those of any other private range."""
-        scope = scope_of(self._store, vpc_id)
+        scope = self._vpcs.scope(vpc_id)
         if scope is None or domain != internal_domain(scope.region) or not _is_address(ip):
             return None
         return [ip] if kind == "A" else []
@@ -58,21 +60,13 @@ class Names:
         return False
 
     def _reverse(self, vpc_id: str, ip: str, kind: str) -> list[str] | None:
-        scope = scope_of(self._store, vpc_id)
+        scope = self._vpcs.scope(vpc_id)
         if scope is None:
             return None
         for interface in self._store.table(NetworkInterface).find(scope, "private_ips", ip):
             if interface.vpc_id == vpc_id:
                 return [f"{private_dns(ip, scope.region)}."] if kind == "PTR" else []
         return None
-
-
-def scope_of(store: Store, vpc_id: str) -> Scope | None:
-    """Where a VPC lives: DNS queries come with its id alone."""
-    for scope, vpc in store.table(Vpc).everywhere():
-        if vpc.vpc_id == vpc_id:
-            return scope
-    return None
 
 
 def _is_address(ip: str) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 from cloudarium.kernel.store import Scope, Store
-from cloudarium.services.ec2.dns import scope_of
 from cloudarium.services.ec2.endpoint_services import EndpointService, find_service
 from cloudarium.services.ec2.prefix_lists import SERVICE_BLOCKS
 from cloudarium.services.ec2.resources import NetworkInterface, VpcEndpoint
+from cloudarium.services.ec2.whereabouts import Whereabouts
 
 _AWS = ".amazonaws.com"
 _NOT_SERVICES = re.compile(r"(?:elb|compute(?:-1)?|vpce|cloudfront|rds|cache|efs)$")
@@ -26,8 +26,9 @@ _ELSEWHERE = "198.19.255.2"
 class ServiceNames:
     """A name server (see ``Cloud.name_servers``) for the API endpoints of AWS."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vpcs: Whereabouts) -> None:
         self._store = store
+        self._vpcs = vpcs
 
     def __call__(self, vpc_id: str, name: str, kind: str) -> list[str] | None:
         """Records of a service's or an endpoint's name asked for inside a VPC; None for other names."""
@@ -41,7 +42,7 @@ class ServiceNames:
         return found if kind == "A" else []
 
     def _of_endpoints(self, vpc_id: str, name: str) -> list[str] | None:
-        scope = scope_of(self._store, vpc_id)
+        scope = self._vpcs.scope(vpc_id)
         if scope is None:
             return None
         for endpoint in self._store.table(VpcEndpoint).find(scope, "vpc_id", vpc_id):

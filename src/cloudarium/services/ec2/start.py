@@ -12,6 +12,7 @@ from cloudarium.services.ec2.endpoint_doors import DOORS, EndpointDoors
 from cloudarium.services.ec2.lifecycle import LIFECYCLE, Lifecycle
 from cloudarium.services.ec2.resources import VpcEndpoint
 from cloudarium.services.ec2.service_names import ServiceNames
+from cloudarium.services.ec2.whereabouts import Whereabouts
 
 
 async def start(cloud: Cloud) -> None:
@@ -26,7 +27,8 @@ async def start(cloud: Cloud) -> None:
     cloud.controller(DOORS, doors.reconcile, doors.keys)
     cloud.on_close(doors.close)
     cloud.store.table(VpcEndpoint).watch(lambda scope, _, old, new: _wake_doors(cloud, scope, new or old))
-    cloud.name_servers += [Names(cloud.store), ServiceNames(cloud.store)]
+    vpcs = Whereabouts(cloud.store)
+    cloud.name_servers += [Names(cloud.store, vpcs), ServiceNames(cloud.store, vpcs)]
     attachments = Attachments(cloud, networks)
     cloud.extensions["attach"] = attachments.attach
     cloud.extensions["detach"] = attachments.detach

@@ -45,14 +45,19 @@ class LoadBalancer(Record, frozen=True, kw_only=True):
     state: str = "provisioning"
     state_reason: str = ""
     cookie_key: bytes = b""
+    layers: int = 1
+    """Nodes per zone that its load asks for."""
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
     tags: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Node(Record, frozen=True, kw_only=True):
-    """A load balancer's presence in one subnet: a network interface with addresses of its own.
+    """One of a load balancer's nodes: a network interface in a subnet, with addresses of its own.
 
-    Kept after the load balancer is gone until the interface is deleted. ``key`` is ``<load balancer ARN>|<subnet>``.
+    Each zone has one of layer 0; those of higher layers come with load and go without it. Kept after the load
+    balancer is gone until the interface is deleted. ``key`` is ``<load balancer ARN>|<subnet>``, and for the higher
+    layers ``|<layer>``. ``phase`` is joining (not yet in DNS), serving, leaving (not in DNS any more, but accepting)
+    or drained (finishing what is under way); ``since`` is the cloud time when it began.
     """
 
     TABLE = "elbv2.nodes"
@@ -67,6 +72,9 @@ class Node(Record, frozen=True, kw_only=True):
     private_ip: str
     public_ip: str = ""
     security_groups: tuple[str, ...] = ()
+    layer: int = 0
+    phase: str = "serving"
+    since: float = 0.0
 
 
 class Listener(Record, frozen=True, kw_only=True):
@@ -178,6 +186,6 @@ def target_key(target_group_arn: str, target_id: str, port: int) -> str:
     return f"{target_group_arn}|{target_id}|{port}"
 
 
-def node_key(load_balancer_arn: str, subnet_id: str) -> str:
+def node_key(load_balancer_arn: str, subnet_id: str, layer: int = 0) -> str:
     """The key of a node's record."""
-    return f"{load_balancer_arn}|{subnet_id}"
+    return f"{load_balancer_arn}|{subnet_id}" + (f"|{layer}" if layer else "")

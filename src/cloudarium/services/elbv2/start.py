@@ -14,11 +14,12 @@ from cloudarium.services.elbv2.controllers.checks import Checks
 from cloudarium.services.elbv2.controllers.clients import Clients
 from cloudarium.services.elbv2.controllers.draining import Draining
 from cloudarium.services.elbv2.controllers.instances import watch_instances
-from cloudarium.services.elbv2.controllers.link import NodeLink
 from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
 from cloudarium.services.elbv2.controllers.minutes import Minutes
 from cloudarium.services.elbv2.controllers.names import Names
 from cloudarium.services.elbv2.controllers.plane import Plane
+from cloudarium.services.elbv2.controllers.scaling import Scaling
+from cloudarium.services.elbv2.controllers.workers import Workers
 from cloudarium.services.elbv2.health.board import board_of, drop_board
 from cloudarium.services.elbv2.resources import Listener, LoadBalancer, Rule, Target, TargetGroup
 
@@ -28,14 +29,14 @@ class Running:
 
     def __init__(self, cloud: Cloud) -> None:
         board = board_of(cloud)
-        self.link = NodeLink(cloud, self._worker_started, self._applied, self._collected)
-        self.plane = Plane(cloud, board, self.link)
+        self.workers = Workers(cloud, self._worker_started, self._applied, self._collected)
+        self.plane = Plane(cloud, board, self.workers)
         self.names = Names(cloud, board)
         self.clients = Clients(cloud, self.plane, self.names)
         self.balancers = Balancers(cloud, self.plane)
         self.draining = Draining(cloud)
         self.checks = Checks(cloud, board, self.plane)
-        self.minutes = Minutes(cloud, board, self.plane, LogDelivery(cloud))
+        self.minutes = Minutes(cloud, board, self.plane, LogDelivery(cloud), Scaling(cloud, self.workers))
         self._cloud = cloud
         watch_instances(cloud, board)
 
@@ -57,7 +58,7 @@ class Running:
         """Stop; the service may be started again."""
         self.minutes.stop()
         await self.clients.close()
-        await self.link.close()
+        await self.workers.close()
         drop_board(self._cloud)
         _running.pop(self._cloud, None)
 
@@ -76,7 +77,11 @@ class Running:
         self._cloud.enqueue(balancers_module.NAME, (scope, arn))
 
     def _balancer_changed(self, scope: Scope, key: str, old: LoadBalancer | None, new: LoadBalancer | None) -> None:
-        if old is not None and new is not None and old.replace(state=new.state, tags=new.tags) == new:
+        if (
+            old is not None
+            and new is not None
+            and old.replace(state=new.state, state_reason=new.state_reason, tags=new.tags) == new
+        ):
             return
         self._wake(scope, key)
 
@@ -95,16 +100,16 @@ class Running:
         if (target := new or old) is not None:
             self._group_changed(scope, target.target_group_arn)
 
-    def _worker_started(self) -> None:
-        self.plane.forget()
+    def _worker_started(self, worker: int) -> None:
+        self.plane.forget(worker)
         for key in self.balancers.every():
             self._wake(*key)
 
-    def _applied(self, arn: str, revision: int) -> None:
-        self.plane.applied(arn, revision)
+    def _applied(self, worker: int, arn: str, revision: int) -> None:
+        self.plane.applied(worker, arn, revision)
 
-    def _collected(self, message: Any) -> None:
-        self.minutes.collected(message)
+    def _collected(self, worker: int, message: Any) -> None:
+        self.minutes.collected(worker, message)
 
 
 _running: WeakKeyDictionary[Cloud, Running] = WeakKeyDictionary()

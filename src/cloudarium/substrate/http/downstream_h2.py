@@ -78,7 +78,10 @@ class DownstreamH2(asyncio.Protocol):
         try:
             self._guard.check(data)
             events = self.connection.receive_data(data)
-        except (ProtocolError, h2.exceptions.ProtocolError):
+        except ProtocolError:
+            self._end_with(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+            return
+        except h2.exceptions.ProtocolError:
             self.sender.flush()
             self._close()
             return
@@ -158,9 +161,13 @@ class DownstreamH2(asyncio.Protocol):
     def _count_reset(self) -> None:
         self._resets += 1
         if self._resets > _RESETS_LIMIT + self._finished:
-            self.connection.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
-            self.sender.flush()
-            self._close()
+            self._end_with(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def _end_with(self, code: h2.errors.ErrorCodes) -> None:
+        """Tell the client what it did wrong (GOAWAY), and close."""
+        self.connection.close_connection(code)
+        self.sender.flush()
+        self._close()
 
     def forget(self, stream: DownstreamH2Stream, *, finished: bool) -> None:
         """A stream is over; what it still has to send goes out."""
@@ -184,8 +191,7 @@ class DownstreamH2(asyncio.Protocol):
         # By hand: the library takes a connection that it said goodbye on to be over, and ours goes on answering.
         goodbye = hyperframe.frame.GoAwayFrame(0, last_stream_id=self.connection.highest_inbound_stream_id)
         self.transport.write(goodbye.serialize())
-        if not self.streams:
-            self._close()
+        self._close_when_idle()
 
     def _close_when_idle(self) -> None:
         if not self.streams and not self.sender.streams:
@@ -202,7 +208,7 @@ class DownstreamH2(asyncio.Protocol):
     def on_deadline(self) -> None:
         """Nothing came or went for the idle timeout."""
         if not self.streams:
-            if self._draining:
+            if self._draining or self.sender.streams:
                 self.abort()
             else:
                 self.drain()

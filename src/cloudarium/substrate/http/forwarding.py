@@ -53,7 +53,11 @@ class Prepared:
     )
 
     def __init__(
-        self, headers: Headers, connection: ConnectionInfo, settings: ListenerSettings, block: bytes = b""
+        self,
+        headers: Headers,
+        connection: ConnectionInfo,
+        settings: ListenerSettings,
+        block: bytes | tuple[bytes, ...] = (),
     ) -> None:
         self.block = block
         """The field block that `headers` was read from, where it is known."""

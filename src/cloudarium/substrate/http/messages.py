@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Request:
 class Response:
     """What a handler answers. Content-Length, Transfer-Encoding, Date and Connection are the server's to write."""
 
-    __slots__ = ("body", "close", "headers", "status")
+    __slots__ = ("body", "close", "hand_on", "headers", "status")
 
     def __init__(
         self,
@@ -66,10 +66,14 @@ class Response:
         body: bytes | AsyncIterator[bytes] = b"",
         *,
         close: bool = False,
+        hand_on: Callable[[int, bytes], None] | None = None,
     ) -> None:
         self.status = status
         self.headers = headers if headers is not None else []
         self.body = body
-        """The whole body, or its pieces, sent chunked as they come."""
+        """The whole body, or its pieces, sent as they come: chunked, unless the headers give their Content-Length."""
         self.close = close
         """Whether to close the connection afterwards."""
+        self.hand_on = hand_on
+        """Who takes over the connection instead of an answer: given its descriptor and what was read and not used.
+        The answer (101, say) is theirs to write."""

@@ -13,6 +13,8 @@ from cloudarium.substrate.http.heads import parse_request_line
 from cloudarium.substrate.http.syntax import REQUEST_HEAD_LIMIT, REQUEST_LINE_LIMIT, STRICT_REQUEST_LINE
 
 _NO_HEADERS = Headers()
+NO_BLOCK: tuple[bytes, ...] = ()
+"""What no data starts with."""
 _KEPT_BLOCK_LIMIT = 8 * 1024
 
 
@@ -22,8 +24,8 @@ class RequestReader:
     __slots__ = ("block", "headers", "method", "minor", "reason", "target", "tier")
 
     def __init__(self) -> None:
-        self.block = b"\x00"
-        """The field block that `headers` was read from, the empty line included."""
+        self.block: bytes | tuple[bytes, ...] = NO_BLOCK
+        """The field block that `headers` was read from, the empty line included; NO_BLOCK where it is not kept."""
         self.headers = _NO_HEADERS
         self.method = b""
         self.target = b""
@@ -66,7 +68,7 @@ class RequestReader:
 
     def _take_block(self, block: bytes) -> None:
         self.headers = parse_request_fields(block)
-        self.block = block if len(block) <= _KEPT_BLOCK_LIMIT else b"\x00"
+        self.block = block if len(block) <= _KEPT_BLOCK_LIMIT else NO_BLOCK
 
     def _read_doubtful_line(self, line: bytes) -> None:
         if len(line) > REQUEST_LINE_LIMIT:

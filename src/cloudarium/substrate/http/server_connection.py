@@ -232,12 +232,16 @@ class ServerConnection(asyncio.Protocol):
         except Exception:
             _log.exception("the handler failed", extra={"target": request.target})
             answer = Response(500, close=True)
-        if isinstance(answer, Response) and isinstance(answer.body, bytes):
+        if isinstance(answer, Response) and answer.hand_on is not None:
+            # A client that asks for an upgrade waits for the answer before it sends more.
+            self._request = None
+            self._hand_on(answer.hand_on, self._buffer)
+        elif isinstance(answer, Response) and isinstance(answer.body, bytes):
             self._write(request, answer, answer.body)
-            return
-        self._task = self._server.loop.create_task(self._await(request, answer))
-        self._server.tasks.add(self._task)
-        self._task.add_done_callback(self._server.tasks.discard)
+        else:
+            self._task = self._server.loop.create_task(self._await(request, answer))
+            self._server.tasks.add(self._task)
+            self._task.add_done_callback(self._server.tasks.discard)
 
     async def _await(self, request: Request, answer: Response | Awaitable[Response]) -> None:
         try:
@@ -285,8 +289,10 @@ class ServerConnection(asyncio.Protocol):
         )
 
     async def _write_stream(self, request: Request, response: Response, pieces: AsyncIterator[bytes]) -> None:
-        chunked = request.version == 11
-        if not chunked:
+        # A handler that says how long the body is sends exactly that much.
+        measured = any(name.lower() == b"content-length" for name, _ in response.headers)
+        chunked = request.version == 11 and not measured
+        if not chunked and not measured:
             self._keep_alive = False
         self._responding = True
         head = self._render_head(response, b"Transfer-Encoding: chunked\r\n" if chunked else b"")

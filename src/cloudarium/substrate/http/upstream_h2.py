@@ -56,8 +56,13 @@ class UpstreamH2(asyncio.Protocol):
         number = self.connection.get_next_available_stream_id()
         stream = self.streams[number] = UpstreamH2Stream(self, number, downstream)
         self.deadline = NO_DEADLINE
-        self.connection.send_headers(number, fields, end_stream=request_done)
         stream.request_done = request_done
+        try:
+            self.connection.send_headers(number, fields, end_stream=request_done)
+        except h2.exceptions.ProtocolError:
+            # The target ended the connection in the same turn of the loop. Its caller does not expect an end yet.
+            self._closing = True
+            self._wheel.loop.call_soon(stream.fail, Fault.TARGET_CLOSED)
         self.sender.flush_soon()
         return stream
 
@@ -129,7 +134,8 @@ class UpstreamH2(asyncio.Protocol):
         """asyncio's."""
         self.sender.blocked = False
         for number in list(self.sender.streams):
-            self.streams[number].pump()
+            if (stream := self.streams.get(number)) is not None:
+                stream.pump()
 
     def on_deadline(self) -> None:
         """No stream for long enough."""
@@ -269,10 +275,13 @@ class UpstreamH2Stream:
         status = 0
         for name, value in fields:
             if bytes(name) == b":status":
-                status = int(value)
+                # Three digits (RFC 9110 section 15); 101 has no meaning here (RFC 9113 section 8.6).
+                status = int(value) if len(value) == 3 and bytes(value).isdigit() else 0
             elif not bytes(name).startswith(b":"):
                 headers.add(bytes(name), bytes(value))
         try:
+            if not 200 <= status <= 999:
+                raise ProtocolError(502, "a response without a proper status")
             head = ResponseHead(b"", status, 1, b"", headers)
         except ProtocolError:
             self.fail(Fault.RESPONSE_MALFORMED)

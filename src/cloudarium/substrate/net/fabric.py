@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
@@ -19,15 +20,19 @@ from typing import Any, NoReturn
 from cloudarium.substrate.net import addresses, names, policy
 from cloudarium.substrate.net.capabilities import Capabilities, probe
 from cloudarium.substrate.net.compiled import ABSENT, compiled
+from cloudarium.substrate.net.connecting import connect, drop
 from cloudarium.substrate.net.dns_wire import Resolver
 from cloudarium.substrate.net.errors import NetworkError, NotSupported
 from cloudarium.substrate.net.host import HostClient
 from cloudarium.substrate.net.kernel import namespaces
 from cloudarium.substrate.net.machine import Machine, Outcome
+from cloudarium.substrate.net.readiness import Readiness
 from cloudarium.substrate.net.residents import Residents
 from cloudarium.substrate.net.spec import HostAttachment, VpcSpec
 from cloudarium.substrate.net.validation import validate
 from cloudarium.substrate.net.world import World
+
+log = logging.getLogger(__name__)
 
 _Job = tuple[VpcSpec, Mapping[str, VpcSpec], str]
 
@@ -61,6 +66,9 @@ class Fabric:
         self._numbers: dict[str, int] = {}
         self._dirty: set[str] = set()
         self._errors: dict[str, Exception] = {}
+        self._readiness = Readiness()
+        self._adopted: dict[str, int] = {}
+        """Namespaces given by `adopt`, by site, that the machine has not been told of."""
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -109,6 +117,53 @@ class Fabric:
         self._world.put(spec)
         await self._sync(spec.id, affected)
 
+    def adopt(self, eni_id: str, netns_fd: int) -> None:
+        """Give an interface a namespace that is there already, best before its VPC is applied.
+
+        For workloads that outlived the cloud which started them: the interface comes back into the namespace they
+        still hold, with the same addresses. Where it got a fresh one meanwhile, that is given up. `ready` waits for
+        either. The descriptor stays the caller's (a duplicate is kept). Raises NotSupported without namespaces.
+        """
+        if not self.capabilities.complete:
+            self._refuse(f"adopting the namespace of {eni_id}")
+        if self._closed:
+            raise NetworkError("the fabric is closed")
+        site = names.eni_site(eni_id)
+        former = self._adopted.pop(site, None)
+        if former is not None:
+            os.close(former)
+        self._adopted[site] = os.dup(netns_fd)
+        self._readiness.forget(site)
+        vpc_id = self._world.vpc_of(eni_id)
+        if vpc_id is not None:
+            task = asyncio.get_running_loop().create_task(self._sync(vpc_id, set()))
+            self._tasks.add(task)
+            task.add_done_callback(self._adoption_done)
+
+    def _adoption_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("adopting a namespace failed, and is tried again when its VPC changes: %s", error)
+
+    async def local_address(self, eni_id: str, address: str) -> None:
+        """Give an interface's namespace an address that only its workload sees, on the loopback: `address`/32.
+
+        It stays for as long as the namespace; giving it again does nothing. Raises NetworkError, NotSupported.
+        """
+        addresses.number(address)
+        self._fd(names.eni_site(eni_id))
+        await self._run(lambda machine: machine.localize(names.eni_site(eni_id), address))
+
+    async def ready(self, eni_id: str, timeout: float) -> None:
+        """Wait until an interface has its namespace, linked and filtered; TimeoutError after `timeout` host seconds.
+
+        The interface need not be known yet. Raises NotSupported where there are no namespaces.
+        """
+        await self.start()
+        if not self.capabilities.complete:
+            self._refuse(f"waiting for {eni_id}")
+        await self._readiness.wait(names.eni_site(eni_id), timeout)
+
     async def remove(self, vpc_id: str) -> None:
         """Make a VPC not be; nothing happens if it is not. Its sockets are closed, its links gone on return."""
         former = self._world.vpcs.get(vpc_id)
@@ -130,6 +185,9 @@ class Fabric:
                 for fd in (*retired, self._home):
                     os.close(fd)
                 self._fds.clear()
+            for fd in self._adopted.values():
+                os.close(fd)
+            self._adopted.clear()
             self._worker.shutdown(wait=False)
 
     # -- what reaches what ---------------------------------------------------------------------------------------------
@@ -157,7 +215,7 @@ class Fabric:
         if self._world.is_attached(target):
             verdict = policy.decide(self._world, source_eni, address, "tcp", port)
             if verdict.outcome == "dropped":
-                await _drop(timeout)
+                await drop(timeout)
             if verdict.outcome == "unreachable":
                 raise OSError(errno.EHOSTUNREACH, f"{os.strerror(errno.EHOSTUNREACH)}: {verdict.reason}")
             attachment = self._world.interface(verdict.eni)[1].attachment if verdict.eni is not None else None
@@ -167,17 +225,20 @@ class Fabric:
             self._refuse(f"connecting from {source_eni} to {address}")
         if target not in vpc.resolvers and policy.route(vpc, eni, target) is None:
             raise OSError(errno.EHOSTUNREACH, f"{os.strerror(errno.EHOSTUNREACH)}: no route to {address}")
-        return await _connect(self._socket(names.eni_site(source_eni)), address, port, timeout)
+        return await connect(self._socket(names.eni_site(source_eni)), address, port, timeout)
 
-    async def listen(self, eni_id: str, port: int, backlog: int = 1024) -> socket.socket:
-        """A non-blocking TCP socket listening on `port` of an interface, which the caller owns (0: any port)."""
+    async def listen(self, eni_id: str, port: int, backlog: int = 1024, address: str = "0.0.0.0") -> socket.socket:
+        """A non-blocking TCP socket listening on `port` of an interface, which the caller owns (0: any port).
+
+        `address` is one of the interface's, of its namespace's loopback (see `local_address`), or all of them.
+        """
         self._world.interface(eni_id)
         if not self.capabilities.complete:
             self._refuse(f"listening on {eni_id}")
         sock = self._socket(names.eni_site(eni_id))
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("0.0.0.0", port))
+            sock.bind((address, port))
             sock.listen(backlog)
         except BaseException:
             sock.close()
@@ -263,7 +324,8 @@ class Fabric:
                 jobs[vpc_id] = None
                 self._numbers.pop(vpc_id, None)
                 await self._residents.leave(vpc_id)
-        outcome = await asyncio.get_running_loop().run_in_executor(self._worker, _work, machine, jobs)
+        adopted, self._adopted = self._adopted, {}
+        outcome = await asyncio.get_running_loop().run_in_executor(self._worker, _work, machine, jobs, adopted)
         gone = set(outcome.retired)
         self._fds = {site: fd for site, fd in self._fds.items() if fd not in gone} | outcome.made
         for fd in outcome.retired:
@@ -274,10 +336,21 @@ class Fabric:
                     await self._residents.settle(job[0])
                 except (OSError, NetworkError) as error:
                     outcome.errors[vpc_id] = error
+                else:
+                    # Those adopted meanwhile are about to be made anew.
+                    sites = {names.eni_site(eni.id) for eni in job[0].enis}
+                    self._readiness.tell(sites - self._adopted.keys())
+        self._readiness.retain(self._fds.keys())
         for vpc_id in jobs:
             self._errors.pop(vpc_id, None)
         self._errors.update(outcome.errors)
         self._dirty |= outcome.errors.keys()
+
+    async def _run(self, work: Callable[[Machine], None]) -> None:
+        """Do something in the worker thread, after what waits there already."""
+        if self._closed or self._machine is None:
+            raise NetworkError("the fabric is closed")
+        await asyncio.get_running_loop().run_in_executor(self._worker, work, self._machine)
 
     def _number(self, vpc_id: str) -> int:
         if vpc_id not in self._numbers:
@@ -289,26 +362,7 @@ class Fabric:
         return self._numbers[vpc_id]
 
 
-def _work(machine: Machine, jobs: Mapping[str, _Job | None]) -> Outcome:
+def _work(machine: Machine, jobs: Mapping[str, _Job | None], adopted: Mapping[str, int]) -> Outcome:
     """In the worker thread: compile what changed, and make it so."""
+    machine.keep(adopted)
     return machine.apply({vpc_id: ABSENT if job is None else compiled(*job) for vpc_id, job in jobs.items()})
-
-
-async def _connect(sock: socket.socket, address: str, port: int, timeout: float) -> socket.socket:
-    try:
-        # The loop's own timer, not the cloud's clock: this guards a real connection.
-        async with asyncio.timeout(timeout):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, OSError) and error.errno == errno.ENETUNREACH:
-            raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH)) from error
-        raise
-    return sock
-
-
-async def _drop(timeout: float) -> NoReturn:
-    """Wait as one does whose packets are dropped; the loop's timer, as for a real connection."""
-    async with asyncio.timeout(timeout):
-        await asyncio.get_running_loop().create_future()
-    raise TimeoutError

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 import msgspec
 
-from cloudarium.substrate.net import names, nft
+from cloudarium.substrate.net import names, nft, ruleset
 from cloudarium.substrate.net.errors import NetworkError
 from cloudarium.substrate.net.kernel import carrier, namespaces, nftables, rtnl
 from cloudarium.substrate.net.links import Address, Item, Neighbour, Plan, RouteEntry, Rule, Veth
+from cloudarium.substrate.net.ruleset import Ruleset
 from cloudarium.substrate.net.sites import Site, addition, ends_of, key_of, removal, site_of
 
 log = logging.getLogger(__name__)
@@ -26,14 +28,13 @@ _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}
 """Answers to a removal that mean it is not there: with a link the kernel takes everything on it."""
 _CLOUD_GROUPS = (names.CLOUD_INTERNET_GROUP, names.CLOUD_ENDPOINT_GROUP)
 _FIRST_CLOUD_INDEX = 100_000
-_EMPTY_RULESET = f"table ip {names.NFT_TABLE} {{ }}\ndelete table ip {names.NFT_TABLE}\n"
 
 
 class Wanted(msgspec.Struct, frozen=True):
     """What one VPC should be in the kernel: its plan, and the rulesets of its sites. Empty: it should not be."""
 
     plan: Plan
-    rulesets: Mapping[str, str]
+    rulesets: Mapping[str, Ruleset]
 
 
 class Outcome(msgspec.Struct):
@@ -55,9 +56,11 @@ class Machine:
         self._service_network = service_network
         self._home = namespaces.current()
         self._sites: dict[str, Site] = {names.CLOUD: Site(self._home, _FIRST_CLOUD_INDEX)}
+        self._kept: dict[str, int] = {}
+        """Namespaces that wait, by site, for their interface to be applied."""
         self._owners: dict[str, str] = {}
         self._items: dict[str, set[Item]] = {}
-        self._rulesets: dict[str, str] = {}
+        self._rulesets: dict[str, Ruleset] = {}
 
     def start(self) -> None:
         """Prepare the cloud's namespace, clearing what a cloud that was here before may have left."""
@@ -69,7 +72,7 @@ class Machine:
         for answer in netlink.batch(requests):
             if answer.number:
                 raise NetworkError(f"preparing the cloud's namespace: {answer}")
-        nftables.load(nft.cloud_ruleset(self._service, self._service_network))
+        nftables.load(nft.cloud_ruleset(self._service, self._service_network).text())
 
     def close(self) -> list[int]:
         """Delete the cloud's links and give up every namespace; returns the file descriptors."""
@@ -77,12 +80,31 @@ class Machine:
         if self._service is not None:
             requests.append(rtnl.address(rtnl.LOOPBACK, self._service, remove=True))
         self._sites[names.CLOUD].netlink(self._home).batch(requests)
-        nftables.load(_EMPTY_RULESET)
-        retired = [site.fd for site in self._sites.values()]
+        nftables.load(ruleset.EMPTY)
+        retired = [*self._kept.values(), *(site.fd for site in self._sites.values())]
+        self._kept.clear()
         for site in self._sites.values():
             site.quiet()
         self._sites.clear()
         return retired
+
+    def keep(self, adopted: Mapping[str, int]) -> None:
+        """Use existing namespaces, whose descriptors are the machine's from now on, when their sites are applied."""
+        for name, fd in adopted.items():
+            former = self._kept.pop(name, None)
+            if former is not None:
+                os.close(former)
+            self._kept[name] = fd
+
+    def localize(self, name: str, address: str) -> None:
+        """Give a site's loopback an address; nothing happens if it has it."""
+        if name not in self._sites:
+            raise NetworkError(f"{name} has no namespace (yet): apply its VPC first")
+        site = self._sites[name]
+        (answer,) = site.netlink(self._home).batch([rtnl.address(rtnl.LOOPBACK, address)])
+        site.quiet()
+        if answer.number not in (0, errno.EEXIST):
+            raise NetworkError(f"adding {address} to {name}: {answer}")
 
     def apply(self, wanted: Mapping[str, Wanted]) -> Outcome:
         """Make the VPCs as wanted. One VPC's failure does not keep the others from being applied.
@@ -108,28 +130,53 @@ class Machine:
     # -- the steps -----------------------------------------------------------------------------------------------------
 
     def _make_sites(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
+        for name in wanted.plan.sites & self._kept.keys() & self._sites.keys():
+            self._vacate(name, vpc_id, outcome)
         for name in wanted.plan.sites - self._sites.keys():
-            site = self._sites[name] = Site.make(self._home, is_vpc=name == names.vpc_site(vpc_id))
+            kept = self._kept.pop(name, None)
+            if kept is None:
+                site = Site.make(self._home, is_vpc=name == names.vpc_site(vpc_id))
+            else:
+                try:
+                    site = Site.adopt(kept, self._home)
+                except BaseException:
+                    os.close(kept)
+                    raise
+            self._sites[name] = site
             self._owners[name] = vpc_id
             outcome.made[name] = site.fd
 
+    def _vacate(self, name: str, vpc_id: str, outcome: Outcome) -> None:
+        """Give up a site's namespace, for which another one has been found."""
+        applied = self._items.setdefault(vpc_id, set())
+        self._unlink(applied, [item for item in applied if isinstance(item, Veth) and item.far.site == name])
+        applied -= {item for item in applied if site_of(item) == name}
+        self._give_up(name, outcome)
+
+    def _give_up(self, name: str, outcome: Outcome) -> None:
+        site = self._sites.pop(name)
+        del self._owners[name]
+        self._rulesets.pop(name, None)
+        site.quiet()
+        outcome.retired.append(site.fd)
+
     def _load(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
         """Rules come before links, so that there is no moment in which a link is open."""
-        for name, ruleset in wanted.rulesets.items():
-            if self._rulesets.get(name) != ruleset:
+        for name, rules in wanted.rulesets.items():
+            former = self._rulesets.pop(name, None)
+            if former != rules:
+                change = rules.change(former) if former is not None else None
                 with namespaces.inside(self._sites[name].fd, self._home):
-                    nftables.load(ruleset)
-                self._rulesets[name] = ruleset
+                    nftables.load(rules.text() if change is None else change)
+            # What fails half-way is not remembered, so that the next attempt replaces the whole.
+            self._rulesets[name] = rules
 
     def _link(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
         applied = self._items.setdefault(vpc_id, set())
         new = [item for item in wanted.plan.items - applied if isinstance(item, Veth)]
         keys = {key_of(item) for item in new}
         rebuilt = [item for item in applied if isinstance(item, Veth) and key_of(item) in keys]
-        if rebuilt:
-            self._remove(applied, rebuilt)
-            ends = {end for item in rebuilt for end in ends_of(item)}
-            applied -= {item for item in applied if ends_of(item) & ends}
+        self._unlink(applied, rebuilt)
         self._add(applied, new)
         for site, links in groupby(sorted((item.near.site, item.near.name) for item in new), key=lambda end: end[0]):
             with namespaces.inside(self._sites[site].fd, self._home):
@@ -146,33 +193,28 @@ class Machine:
 
     def _clear(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
         applied = self._items[vpc_id]
-        if not wanted.plan.items:
-            self._unlink(vpc_id, applied)
+        self._unlink(applied, [item for item in applied - wanted.plan.items if isinstance(item, Veth)])
         self._remove(applied, sorted(applied - wanted.plan.items, key=lambda item: (-_rank(item), site_of(item))))
 
-    def _unlink(self, vpc_id: str, applied: set[Item]) -> None:
-        """Delete all links of a VPC by group: each deletion waits 15 ms for the kernel, whatever it deletes."""
-        site = names.vpc_site(vpc_id)
-        links = {item for item in applied if isinstance(item, Veth) and item.near.site == site}
-        if not links or site not in self._sites:
-            return
-        groups = {item.near.group for item in links} | {names.EDGE_GROUP}
-        for answer in self._sites[site].netlink(self._home).batch([rtnl.delete_group(group) for group in groups]):
-            if answer.number not in (0, *_GONE):
-                raise NetworkError(f"removing the links of {vpc_id}: {answer}")
-        ends = {end for item in links for end in ends_of(item)}
-        for name, link in ends:
+    def _unlink(self, applied: set[Item], links: Iterable[Veth]) -> None:
+        """Delete links with all that stands on them, those of a site together: each deletion waits for the kernel."""
+        for name, group in groupby(sorted(links, key=site_of), key=site_of):
+            doomed = list(group)
             if name in self._sites:
-                self._sites[name].forget(link)
-        applied -= links | {item for item in applied if ends_of(item) & ends}
+                requests = [request for item in doomed for _, request in removal(item, self._sites)]
+                requests.append(rtnl.delete_group(names.DOOMED_GROUP))
+                for answer in self._sites[name].netlink(self._home).batch(requests):
+                    if answer.number not in (0, *_GONE):
+                        raise NetworkError(f"removing links of {name}: {answer}")
+            ends = {end for item in doomed for end in ends_of(item)}
+            for site, link in ends:
+                if site in self._sites:
+                    self._sites[site].forget(link)
+            applied -= {item for item in applied if ends_of(item) & ends}
 
     def _retire(self, vpc_id: str, wanted: Wanted, outcome: Outcome) -> None:
         for name in [n for n, owner in self._owners.items() if owner == vpc_id and n not in wanted.plan.sites]:
-            site = self._sites.pop(name)
-            del self._owners[name]
-            self._rulesets.pop(name, None)
-            site.quiet()
-            outcome.retired.append(site.fd)
+            self._give_up(name, outcome)
         if not wanted.plan.items:
             del self._items[vpc_id]
 
@@ -208,10 +250,6 @@ class Machine:
         for item in listed:
             if item not in failed:
                 applied.discard(item)
-                if isinstance(item, Veth):
-                    for name, link in ends_of(item):
-                        if name in self._sites:
-                            self._sites[name].forget(link)
         if failed:
             item, why = next(iter(failed.items()))
             raise NetworkError(f"removing {item}: {why} ({len(failed)} failed)")

@@ -13,6 +13,8 @@ CLOUD = "cloud"
 ENI_LINK = "eth0"
 """An interface as its own namespace sees it."""
 INTERNET_LINK, ENDPOINT_LINK = "igw", "gwe"
+DOOMED_GROUP = 2
+"""Interface group that links are put into to be deleted together."""
 EDGE_GROUP = 1
 """Interface group, in a VPC, of links that lead out of it. The groups of subnets' interfaces come from `ident`."""
 CLOUD_INTERNET_GROUP, CLOUD_ENDPOINT_GROUP = 0x43000001, 0x43000002

@@ -9,11 +9,12 @@ base chains follow one another there, and a packet must pass each:
     ingress  stateful: the security groups of the interface it goes to
 
 "Stateful" is `ct state established`: a connection once admitted survives a change of the rules, as AWS's tracked
-connections do (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html). The
-whole table is replaced in one transaction; connection tracking is outside of it and keeps its entries.
+connections do (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html). A table
+changes in one transaction; connection tracking is outside of it and keeps its entries.
 
 Interfaces are told apart by name, subnets by interface group, and all edges (internet, peering, endpoints) are one
-group. Interfaces with the same security groups share a chain.
+group. Interfaces with the same security groups share a chain. Whatever names single interfaces or addresses of theirs
+is an element of a named set or map, so that one more interface is a few elements more (see ruleset.py).
 """
 
 from __future__ import annotations
@@ -22,22 +23,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cloudarium.substrate.net import addresses, names
 from cloudarium.substrate.net.matching import ICMP, ICMPV6, TCP, UDP, port_range, protocol_number
+from cloudarium.substrate.net.ruleset import Elements, Ruleset
 from cloudarium.substrate.net.spec import UNFILTERED_KINDS, Eni, NaclEntry, SecurityGroup, SecurityRule, VpcSpec
 
 
-def ruleset(spec: VpcSpec, peers: Mapping[str, VpcSpec], endpoint_address: str) -> str:
+def ruleset(spec: VpcSpec, peers: Mapping[str, VpcSpec], endpoint_address: str) -> Ruleset:
     """The ruleset of a VPC's namespace.
 
     `peers` are the specifications of VPCs actively peered with it: rules may name their security groups.
     """
-    parts = [*_sets(spec), *_base_chains(spec, endpoint_address), *_border_chains(spec)]
-    return _table([*parts, *_group_chains(spec, _Members(spec, peers))])
+    sets = {**dict(_sets(spec)), **dict(_group_sets(spec, _Members(spec, peers)))}
+    chains = (*_base_chains(spec, endpoint_address), *_border_chains(spec), *_group_chains(spec))
+    return Ruleset(chains, sets)
 
 
-def nat_gateway_ruleset(address: str) -> str:
+def nat_gateway_ruleset(address: str) -> Ruleset:
     """The ruleset of the namespace of a NAT gateway's interface: translate what passes, admit nothing of its own."""
-    return _table(
-        [
+    return Ruleset(
+        (
             "chain translate_source { type nat hook postrouting priority srcnat; policy accept;",
             f"  ip saddr != {address} snat to {address}",
             "}",
@@ -48,11 +51,11 @@ def nat_gateway_ruleset(address: str) -> str:
             "  ct state established,related accept",
             "}",
             *_NO_REDIRECTS,
-        ]
+        )
     )
 
 
-def cloud_ruleset(service_address: str | None, service_network: str | None = None) -> str:
+def cloud_ruleset(service_address: str | None, service_network: str | None = None) -> Ruleset:
     """The ruleset of the cloud's own namespace, the internet of its VPCs.
 
     VPCs reach each other's public addresses and, of the cloud's own addresses, only `service_address`, where
@@ -63,8 +66,8 @@ def cloud_ruleset(service_address: str | None, service_network: str | None = Non
     endpoint_nat = [f"  iifgroup {endpoint} dnat to {service_address}"] if service_address else []
     if service_address and service_network:
         endpoint_nat.append(f"  iifgroup {internet} ip daddr {service_network} dnat to {service_address}")
-    return _table(
-        [
+    return Ruleset(
+        (
             "chain translate_destination { type nat hook prerouting priority dstnat; policy accept;",
             *endpoint_nat,
             "}",
@@ -81,7 +84,7 @@ def cloud_ruleset(service_address: str | None, service_network: str | None = Non
             "  reject with icmp net-unreachable",
             "}",
             *_NO_REDIRECTS,
-        ]
+        )
     )
 
 
@@ -93,31 +96,31 @@ _NO_REDIRECTS = (
 )
 
 
-def _table(lines: Iterable[str]) -> str:
-    """Replace the table in the one transaction that a ruleset is; naming it first makes the deletion always valid."""
-    name = f"table ip {names.NFT_TABLE}"
-    return "\n".join([f"{name} {{ }}", f"delete {name}", f"{name} {{", *lines, "}", ""])
-
-
-def _elements(values: Iterable[str]) -> str:
-    listed = ", ".join(values)
-    return f" elements = {{ {listed} }};" if listed else ""
-
-
-def _sets(spec: VpcSpec) -> Iterator[str]:
-    owned = (f'"{names.eni_link(eni.id)}" . {address}' for eni in spec.enis for address in eni.private_ips)
-    yield f"set owned {{ type ifname . ipv4_addr;{_elements(owned)} }}"
+def _sets(spec: VpcSpec) -> Iterator[tuple[str, Elements]]:
+    links = {eni.id: f'"{names.eni_link(eni.id)}"' for eni in spec.enis}
+    yield (
+        "owned",
+        _set("ifname . ipv4_addr", (f"{links[e.id]} . {address}" for e in spec.enis for address in e.private_ips)),
+    )
     nats = {nat.eni_id for nat in spec.nat_gateways}
-    routers = (f'"{names.eni_link(e.id)}"' for e in spec.enis if not e.source_dest_check or e.id in nats)
-    yield f"set routers {{ type ifname;{_elements(routers)} }}"
+    yield "routers", _set("ifname", (links[e.id] for e in spec.enis if not e.source_dest_check or e.id in nats))
     public = public_addresses(spec)
-    inward = _elements(f"{outside} : {inside}" for inside, outside in public.items())
-    outward = _elements(f"{inside} : {outside}" for inside, outside in public.items())
-    yield f"map inward {{ type ipv4_addr : ipv4_addr;{inward} }}"
-    yield f"map outward {{ type ipv4_addr : ipv4_addr;{outward} }}"
-    yield f"set public {{ type ipv4_addr;{_elements(public)} }}"
-    marks = (f"{names.ident(subnet.id)} : {names.ident(subnet.id)}" for subnet in spec.subnets)
-    yield f"map marks {{ type devgroup : mark;{_elements(marks)} }}"
+    yield "inward", _map("ipv4_addr : ipv4_addr", (f"{outside} : {inside}" for inside, outside in public.items()))
+    yield "outward", _map("ipv4_addr : ipv4_addr", (f"{inside} : {outside}" for inside, outside in public.items()))
+    yield "public", _set("ipv4_addr", public)
+    idents = [names.ident(subnet.id) for subnet in spec.subnets]
+    yield "marks", _map("devgroup : mark", (f"{ident} : {ident}" for ident in idents))
+    for direction in ("egress", "ingress"):
+        verdicts = (f"{links[eni.id]} : {_verdict(spec, eni, direction)}" for eni in spec.enis)
+        yield f"by_interface_{direction}", _map("ifname : verdict", verdicts)
+
+
+def _set(kind: str, members: Iterable[str]) -> Elements:
+    return Elements("set", kind, frozenset(members))
+
+
+def _map(kind: str, members: Iterable[str]) -> Elements:
+    return Elements("map", kind, frozenset(members))
 
 
 def public_addresses(spec: VpcSpec) -> dict[str, str]:
@@ -167,9 +170,7 @@ def _base_chains(spec: VpcSpec, endpoint_address: str) -> Iterator[str]:
         yield f"chain groups_{direction} {{ type filter hook forward priority {priority}; policy drop;"
         yield "  ct state established,related accept"
         yield f"  {side}group {edge} accept"
-        verdicts = ", ".join(f'"{names.eni_link(eni.id)}" : {_verdict(spec, eni, direction)}' for eni in spec.enis)
-        if verdicts:
-            yield f"  {side}name vmap {{ {verdicts} }}"
+        yield f"  {side}name vmap @by_interface_{direction}"
         yield "}"
     yield from _NO_REDIRECTS
 
@@ -240,10 +241,13 @@ class _Members:
         return self._of.get(group_id, ())
 
 
-def _group_chains(spec: VpcSpec, members: _Members) -> Iterator[str]:
+def _group_sets(spec: VpcSpec, members: _Members) -> Iterator[tuple[str, Elements]]:
     named = {rule.group_id for group in spec.security_groups for rule in (*group.ingress, *group.egress)} - {""}
     for group_id in sorted(named):
-        yield f"set {names.chain('members', group_id)} {{ type ipv4_addr;{_elements(members.of(group_id))} }}"
+        yield names.chain("members", group_id), _set("ipv4_addr", members.of(group_id))
+
+
+def _group_chains(spec: VpcSpec) -> Iterator[str]:
     for group in spec.security_groups:
         yield from _group_chain(group, egress=True)
         yield from _group_chain(group, egress=False)

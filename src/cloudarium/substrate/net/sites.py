@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+
+from cloudarium.substrate.net import names
+from cloudarium.substrate.net.errors import NetworkError
 from cloudarium.substrate.net.kernel import namespaces, rtnl
 from cloudarium.substrate.net.kernel.netlink import Netlink, Request
 from cloudarium.substrate.net.links import MTU, Address, Item, Neighbour, RouteEntry, Rule, Veth
@@ -24,10 +29,33 @@ class Site:
             site._netlink = Netlink()
             # Best effort: without it the kernel only chatters IPv6 on links that have none.
             namespaces.sysctl("ipv6/conf/default/disable_ipv6", "1")
+            # As in a container's namespace: its address is its own, so any user may listen on any port, and ping.
+            namespaces.sysctl("ipv4/ip_unprivileged_port_start", "0")
+            _ = namespaces.sysctl("ipv4/ping_group_range", "0 2147483647") or namespaces.sysctl(
+                "ipv4/ping_group_range", "0 0"
+            )
             if is_vpc:
                 # A strict host's default would drop what enters by an edge: its way back depends on a mark.
                 namespaces.sysctl("ipv4/conf/all/rp_filter", "0")
             site._netlink.batch([rtnl.link_up(rtnl.LOOPBACK)])
+        return site
+
+    @classmethod
+    def adopt(cls, fd: int, home: int) -> Site:
+        """A namespace that is there already, as a workload kept it when the cloud that made it died.
+
+        Of the link it had nothing may be left, but the kernel takes namespaces down in its own time: what leads to
+        the dead cloud's VPC is deleted here. Other links, a container's bridge say, keep their indexes.
+        """
+        with namespaces.inside(fd, home):
+            netlink = Netlink()
+            left, up = netlink.batch([rtnl.delete_named(names.ENI_LINK), rtnl.link_up(rtnl.LOOPBACK)])
+            if left.number not in (0, errno.ENODEV) or up.number:
+                # Not of the fabric's making: whatever it is, nothing in it may be touched.
+                netlink.close()
+                raise NetworkError(f"a namespace that cannot be adopted: {left if left.number else up}")
+            site = cls(fd, first_index=max((index for index, _ in socket.if_nameindex()), default=rtnl.LOOPBACK) + 1)
+            site._netlink = netlink
         return site
 
     def index(self, link: str) -> int:
@@ -105,14 +133,17 @@ def addition(item: Item, sites: dict[str, Site]) -> list[tuple[str, Request]]:
 
 
 def removal(item: Item, sites: dict[str, Site]) -> list[tuple[str, Request]]:
-    """The request that removes an item; none where its namespace, and with it the item, is gone."""
+    """The request that removes an item; none where its namespace, and with it the item, is gone.
+
+    A link is only marked: whoever asks deletes the marked ones together, by their group.
+    """
     name = site_of(item)
     if name not in sites:
         return []
     site = sites[name]
     match item:
         case Veth():
-            return [(name, rtnl.delete_link(site.index(item.near.name)))]
+            return [(name, rtnl.regroup(site.index(item.near.name), names.DOOMED_GROUP))]
         case Address():
             return [(name, rtnl.address(site.index(item.link), item.address, remove=True))]
         case Neighbour():

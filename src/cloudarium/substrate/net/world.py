@@ -144,6 +144,10 @@ class World:
         """Whether any VPC has an attached process at an address: if not, its policy need not be asked."""
         return address in self._attached
 
+    def vpc_of(self, eni_id: str) -> str | None:
+        """The id of an interface's VPC; None while the interface is not known."""
+        return self._vpc_of.get(eni_id)
+
     def interface(self, eni_id: str) -> tuple[Vpc, Eni]:
         """An interface and its VPC; raises UnknownInterface."""
         vpc = self.vpcs.get(self._vpc_of.get(eni_id, ""))

@@ -197,7 +197,7 @@ class Clients:
         if node is None:
             os.close(fd)
             return True
-        if not self._plane.serves(handle[1]):
+        if not self._plane.serves(node):
             return False
         try:
             admitted = self._admitted(node, fd, port)
@@ -206,8 +206,8 @@ class Clients:
         if not admitted:
             self._hold(fd)
             return True
-        message = wire.Adopt(handle[1], node.zone, port, initial, hosts is not None, hosts or ())
-        self._plane.link.post(message, [fd])
+        message = wire.Adopt(handle[1], node.eni_id, port, initial, hosts is not None, hosts or ())
+        self._plane.give(node, message, fd)
         return True
 
     def _admitted(self, node: Node, fd: int, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The node worker's process as the cloud sees it: started on first need, asked and answered over its channel."""
+"""A node worker's process as the cloud sees it: started on first need, asked and answered over its channel."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ class NodeLink:
         on_start: Callable[[], None],
         on_applied: Callable[[str, int], None],
         on_collected: Callable[[wire.Collected], None],
+        name: str = "alb-nodes",
     ) -> None:
         """``on_start`` is called after each start of the worker, which then knows nothing."""
         self._cloud = cloud
+        self._name = name
         self._on_start = on_start
         self._on_applied = on_applied
         self._on_collected = on_collected
@@ -57,11 +59,11 @@ class NodeLink:
         if self._child is None:
             assert self._cloud.supervisor is not None, "load balancers need a supervisor to run nodes"
             self._child = self._cloud.supervisor.start(
-                "alb-nodes",
+                self._name,
                 WORKER,
                 on_message=lambda child, data, fds: self.received(data, fds),
                 on_start=lambda child: self.started(child.channel),
-                on_exit=lambda child, end: self.ended(end.restarting),
+                on_exit=self._exited,
                 restart=RestartBudget(),
             )
 
@@ -70,6 +72,11 @@ class NodeLink:
         self._channel = channel
         self.post(wire.Clock(self._cloud.clock.state))
         self._on_start()
+
+    def _exited(self, child: Any, end: Any) -> None:
+        # One that was closed may end when another has been started in its place.
+        if self._child is None or child is self._child:
+            self.ended(end.restarting)
 
     def ended(self, restarting: bool) -> None:
         """The worker is gone."""

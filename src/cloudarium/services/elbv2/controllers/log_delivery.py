@@ -1,4 +1,4 @@
-"""Access logs on their way to S3: gathered per node, delivered every five minutes.
+"""Access logs on their way to S3: gathered per node, which its address stands for, delivered every five minutes.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html#access-log-file-format
 """
@@ -26,7 +26,7 @@ _MOST_LINES = 200_000
 
 
 class LogDelivery:
-    """Lines that wait, by load balancer and zone."""
+    """Lines that wait, by load balancer and node's address."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -35,14 +35,16 @@ class LogDelivery:
     def take(self, scope: Scope, balancer_arn: str, lines: dict[str, list[str]]) -> None:
         """Keep lines until the next delivery."""
         waiting = self._waiting.setdefault((scope, balancer_arn), {})
-        for zone, more in lines.items():
-            there = waiting.setdefault(zone, [])
+        nodes = {n.eni_id: n for n in self._cloud.store.table(Node).find(scope, "load_balancer_arn", balancer_arn)}
+        for name, more in lines.items():
+            node = nodes.get(name)
+            there = waiting.setdefault((node.public_ip or node.private_ip) if node is not None else "0.0.0.0", [])
             there += more[: max(0, _MOST_LINES - len(there))]
 
     async def deliver(self, end: float) -> None:
         """Write a file per node for the interval that ends at ``end`` (cloud seconds)."""
         waiting, self._waiting = self._waiting, {}
-        for (scope, arn), by_zone in waiting.items():
+        for (scope, arn), by_address in waiting.items():
             balancer = self._cloud.store.table(LoadBalancer).get(scope, arn)
             if balancer is None:
                 continue
@@ -50,21 +52,14 @@ class LogDelivery:
             bucket, prefix = attributes["access_logs.s3.bucket"], attributes["access_logs.s3.prefix"]
             if not bucket:
                 continue
-            for zone, lines in by_zone.items():
-                key = object_key(prefix, scope, arn, end, self._address(scope, arn, zone))
+            for address, lines in by_address.items():
+                key = object_key(prefix, scope, arn, end, address)
                 body = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=int(end))
                 try:
                     aws = self._cloud.context(scope, "elasticloadbalancing").aws
                     await aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
                 except AwsError as error:
                     log.warning("access log %s could not be written to %s: %s", key, bucket, error)
-
-    def _address(self, scope: Scope, arn: str, zone: str) -> str:
-        nodes = self._cloud.store.table(Node).find(scope, "load_balancer_arn", arn)
-        node = next((node for node in nodes if node.zone == zone), None)
-        if node is None:
-            return "0.0.0.0"
-        return node.public_ip or node.private_ip
 
 
 def object_key(prefix: str, scope: Scope, balancer_arn: str, end: float, address: str) -> str:

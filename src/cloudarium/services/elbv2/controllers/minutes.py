@@ -1,4 +1,7 @@
-"""The turn of each minute: counters are collected and published, every fifth time access logs are delivered."""
+"""The turn of each minute: counters are collected and published, every fifth time access logs are delivered.
+
+Counters that workers hand over in between wait for the end of the minute, whose sums they belong to.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.attributes import target_group as group_attributes
 from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
 from cloudarium.services.elbv2.controllers.plane import Plane
+from cloudarium.services.elbv2.controllers.scaling import Scaling
 from cloudarium.services.elbv2.health.board import Board
 from cloudarium.services.elbv2.metrics import Publisher
 from cloudarium.services.elbv2.node import wire
+from cloudarium.services.elbv2.node.counting import Counts
 from cloudarium.services.elbv2.node.pools import Thresholds
 from cloudarium.services.elbv2.resources import LoadBalancer, Rule, Target, TargetGroup
 
@@ -27,15 +32,16 @@ _ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 class Minutes:
     """Ticks on the cloud's clock while there are load balancers."""
 
-    def __init__(self, cloud: Cloud, board: Board, plane: Plane, logs: LogDelivery) -> None:
+    def __init__(self, cloud: Cloud, board: Board, plane: Plane, logs: LogDelivery, scaling: Scaling) -> None:
         self._cloud = cloud
         self._board = board
         self._plane = plane
         self._logs = logs
+        self._scaling = scaling
         self._balancers = cloud.store.table(LoadBalancer)
         self._timer: Timer | None = None
-        self._ending = 0.0
-        """The end of the minute whose counters are being collected."""
+        self._counts: dict[str, Counts] = {}
+        """What was counted in the minute that runs, by load balancer ARN."""
         self._balancers.watch(lambda scope, key, old, new: self.start())
 
     def start(self) -> None:
@@ -57,30 +63,35 @@ class Minutes:
         self._cloud.clock.spawn(self._turn(boundary))
 
     async def _turn(self, boundary: float) -> None:
-        self._ending = boundary
-        await self._plane.link.collect()
+        await self._plane.workers.collect()
+        counts, self._counts = self._counts, {}
+        for arn, of_balancer in counts.items():
+            self._publish_traffic(arn, of_balancer, boundary - 1)
+        self._scaling.review(boundary)
+        await self._plane.retire_idle()
         for scope, balancer in self._balancers.everywhere():
             self._publish_health(scope, balancer, boundary - 1)
         if boundary % _LOG_INTERVAL == 0:
             await self._logs.deliver(boundary)
 
-    def collected(self, collected: wire.Collected) -> None:
-        """Counters and log lines came in."""
-        # Unasked-for ones belong to the minute that runs.
-        at = self._ending - 1 if collected.id else self._cloud.clock.now()
+    def collected(self, worker: int, collected: wire.Collected) -> None:
+        """Counters and log lines of a worker came in, asked for or not."""
         for arn, counts in collected.counts.items():
-            scope = self._plane.scopes.get(arn)
-            if scope is None:
-                continue
-            targets = {}
-            for group_arn in {each for groups in counts.groups.values() for each in groups}:
-                found = self._cloud.store.table(Target).find(scope, "target_group_arn", group_arn)
-                targets[arns.target_group_id(group_arn)] = len(found)
-            publisher = Publisher(self._cloud.metrics, scope, arns.load_balancer_id(arn), at)
-            publisher.traffic(counts, targets)
+            self._counts.setdefault(arn, Counts()).take(counts)
         for arn, lines in collected.logs.items():
             if (scope := self._plane.scopes.get(arn)) is not None:
                 self._logs.take(scope, arn, lines)
+        self._scaling.measured(self._plane.scopes, worker, collected)
+
+    def _publish_traffic(self, arn: str, counts: Counts, at: float) -> None:
+        scope = self._plane.scopes.get(arn)
+        if scope is None:
+            return
+        targets = {}
+        for group_arn in {each for groups in counts.groups.values() for each in groups}:
+            found = self._cloud.store.table(Target).find(scope, "target_group_arn", group_arn)
+            targets[arns.target_group_id(group_arn)] = len(found)
+        Publisher(self._cloud.metrics, scope, arns.load_balancer_id(arn), at).traffic(counts.by_zone(), targets)
 
     def _publish_health(self, scope: Scope, balancer: LoadBalancer, at: float) -> None:
         publisher = Publisher(self._cloud.metrics, scope, arns.load_balancer_id(balancer.arn), at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2.attributes import target_group as group_attributes
@@ -12,6 +14,9 @@ from cloudarium.services.elbv2.resources import LoadBalancer, Node, Rule, Target
 LOCAL_SUFFIX = ".elb.localhost"
 
 _DNS = "target_group_health.dns_failover.minimum_healthy_targets"
+
+_ADDRESSES = 8
+"""Addresses in one answer."""
 
 Handle = tuple[Scope, str]
 """A load balancer: scope and ARN."""
@@ -53,10 +58,14 @@ class Names:
         scope, arn = handle
         balancer = self._balancers.get(scope, arn)
         enabled = {zone.subnet_id for zone in balancer.zones} if balancer is not None else set()
-        nodes = [n for n in self._nodes.find(scope, "load_balancer_arn", arn) if n.subnet_id in enabled]
-        nodes.sort(key=lambda node: node.zone)
-        healthy = [node for node in nodes if self._zone_is_healthy(scope, arn, node.zone)]
-        return healthy or nodes
+        nodes = [
+            node
+            for node in self._nodes.find(scope, "load_balancer_arn", arn)
+            if node.subnet_id in enabled and node.phase == "serving"
+        ]
+        nodes.sort(key=lambda node: (node.layer, node.zone))
+        healthy = {zone for zone in {node.zone for node in nodes} if self._zone_is_healthy(scope, arn, zone)}
+        return [node for node in nodes if node.zone in healthy] or nodes
 
     def next_node(self, handle: Handle) -> Node | None:
         """The node for the next client from outside: one after the other, as with DNS."""
@@ -93,7 +102,10 @@ class Names:
         return True
 
     def dns(self, vpc_id: str, name: str, kind: str) -> list[str] | None:
-        """Answers DNS queries from inside a VPC: the nodes' private addresses there, their public ones elsewhere."""
+        """Answers DNS queries from inside a VPC: the nodes' private addresses there, their public ones elsewhere.
+
+        Up to eight of them, in an order of their own each time, as on AWS.
+        """
         handle = self.find(name)
         if handle is None:
             return None
@@ -103,7 +115,9 @@ class Names:
         if balancer is None:
             return None
         public = balancer.scheme == "internet-facing" and balancer.vpc_id != vpc_id
-        return [node.public_ip if public and node.public_ip else node.private_ip for node in self.nodes(handle)]
+        nodes = self.nodes(handle)
+        some = random.sample(nodes, min(len(nodes), _ADDRESSES))
+        return [node.public_ip if public and node.public_ip else node.private_ip for node in some]
 
 
 def names_of(balancer: LoadBalancer) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
@@ -21,12 +23,20 @@ from cloudarium.services.elbv2.resources import (
 )
 
 
-def snapshot(cloud: Cloud, scope: Scope, balancer: LoadBalancer, board: Board, revision: int) -> wire.Balancer:
-    """Everything the worker must know of a load balancer."""
+def snapshot(
+    cloud: Cloud,
+    scope: Scope,
+    balancer: LoadBalancer,
+    board: Board,
+    revision: int,
+    nodes: Sequence[Node],
+    all_nodes: Sequence[Node],
+) -> wire.Balancer:
+    """Everything a worker must know of a load balancer, of whose nodes it carries these."""
     rules = cloud.store.table(Rule).find(scope, "load_balancer_arn", balancer.arn)
     listeners = cloud.store.table(Listener).find(scope, "load_balancer_arn", balancer.arn)
-    nodes = cloud.store.table(Node).find(scope, "load_balancer_arn", balancer.arn)
-    enabled = {zone.subnet_id for zone in balancer.zones}
+    # Each node begins with another target, so that few requests over several nodes come out even.
+    first = {node.eni_id: turn for turn, node in enumerate(sorted(all_nodes, key=lambda n: (n.layer, n.zone)))}
     groups = dict.fromkeys(arn for rule in rules for arn in rule.target_groups)
     return wire.Balancer(
         arn=balancer.arn,
@@ -35,9 +45,7 @@ def snapshot(cloud: Cloud, scope: Scope, balancer: LoadBalancer, board: Board, r
         dns_name=balancer.dns_name,
         cookie_key=balancer.cookie_key,
         attributes=balancer_attributes.TABLE.effective(balancer.attributes),
-        nodes=tuple(
-            wire.NodeSnap(node.zone, node.eni_id, node.private_ip) for node in nodes if node.subnet_id in enabled
-        ),
+        nodes=tuple(wire.NodeSnap(node.zone, node.eni_id, node.private_ip, first[node.eni_id]) for node in nodes),
         listeners=tuple(
             wire.ListenerSnap(
                 listener.arn,

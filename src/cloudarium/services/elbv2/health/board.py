@@ -1,8 +1,9 @@
 """What is known of every target's health now, ready to be shown.
 
 The answer of DescribeTargetHealth is kept per target group and dropped when anything it depends on changes, so that
-asking often costs next to nothing. Check results live in memory only: after a restart targets are ``initial`` until
-their first check, which comes at once; meanwhile traffic flows because a group without a healthy target fails open.
+asking often costs next to nothing, on the wire included. Check results live in memory only: after a restart targets
+are ``initial`` until their first check, which comes at once; meanwhile traffic flows because a group without a healthy
+target fails open.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.kept import Kept
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2.health import states
 from cloudarium.services.elbv2.health.settings import TRAFFIC_PORT
@@ -40,7 +42,7 @@ class Board:
         self._targets = cloud.store.table(Target)
         self._checked: dict[Key, Seen] = {}
         self._stopped: dict[Key, str] = {}
-        self._shown: dict[Key, tuple[TargetGroup, list[dict[str, Any]]]] = {}
+        self._shown: dict[Key, tuple[TargetGroup, Kept]] = {}
         self._balancers.watch(lambda scope, key, old, new: self._shown.clear())
         self._rules.watch(self._rule_changed)
         self._targets.watch(self._target_changed)
@@ -78,8 +80,8 @@ class Board:
 
     # -- what the API shows ----------------------------------------------------------------------------------------
 
-    def descriptions(self, scope: Scope, group: TargetGroup) -> list[dict[str, Any]]:
-        """TargetHealthDescriptions of a whole group. Shared: not to be changed."""
+    def answer(self, scope: Scope, group: TargetGroup) -> Kept:
+        """What DescribeTargetHealth answers about a whole group."""
         kept = self._shown.get((scope, group.arn))
         if kept is not None and kept[0] is group:
             return kept[1]
@@ -88,8 +90,9 @@ class Board:
             _description(group, target.id, target.port, target.zone_given, self._shown_health(scope, target, zones))
             for target in self._targets.find(scope, "target_group_arn", group.arn)
         ]
-        self._shown[(scope, group.arn)] = (group, found)
-        return found
+        answer = Kept({"TargetHealthDescriptions": found})
+        self._shown[(scope, group.arn)] = (group, answer)
+        return answer
 
     def description(self, scope: Scope, group: TargetGroup, target_id: str, port: int) -> dict[str, Any]:
         """The TargetHealthDescription of one target, registered or not."""

@@ -59,6 +59,9 @@ class BalancerState:
         self._log_written = log_written
         self._waiting: dict[tuple[str, int], socket.socket] = {}
         self.nodes: dict[str, ZoneNode] = {}
+        """By the id of their interface."""
+        self._departed: dict[str, ZoneNode] = {}
+        """Nodes that are no more, but whose counters have not been collected."""
         self.snap: Balancer | None = None
 
     # -- what should be --------------------------------------------------------------------------------------------
@@ -66,14 +69,15 @@ class BalancerState:
     def apply(self, snap: Balancer) -> None:
         """Take over a snapshot: new routers are swapped in, open requests finish on the old ones."""
         self.snap = snap
-        wanted = {node.zone: node for node in snap.nodes}
-        for zone in self.nodes.keys() - wanted.keys():
-            self._close_node(self.nodes.pop(zone))
+        wanted = {node.eni_id: node for node in snap.nodes}
+        for gone in self.nodes.keys() - wanted.keys():
+            self._departed[gone] = self.nodes.pop(gone)
+            self._close_node(self._departed[gone])
         stickiness = Stickiness(snap.cookie_key)
-        for zone, node_snap in wanted.items():
-            node = self.nodes.get(zone)
+        for name, node_snap in wanted.items():
+            node = self.nodes.get(name)
             if node is None:
-                node = self.nodes[zone] = ZoneNode(node_snap)
+                node = self.nodes[name] = ZoneNode(node_snap)
             node.snap = node_snap
             self._apply_groups(node, snap)
             self._apply_listeners(node, snap, stickiness)
@@ -94,12 +98,10 @@ class BalancerState:
                 idle_timeout=idle_timeout,
             )
 
-        # Each node begins with another target, so that few requests over several nodes come out even.
-        first = sorted(each.zone for each in snap.nodes).index(node.snap.zone)
         for arn, group in wanted.items():
             view = node.groups.get(arn)
             if view is None:
-                view = node.groups[arn] = GroupView(node.snap.zone, make_upstream, self._release, first)
+                view = node.groups[arn] = GroupView(node.snap.zone, make_upstream, self._release, node.snap.first)
             view.update(group, self._now)
 
     def _release(self, upstream: Upstream) -> None:
@@ -116,7 +118,7 @@ class BalancerState:
         node.record.logging = snap.attributes["access_logs.s3.enabled"] == "true"
         wanted = {listener.port: listener for listener in snap.listeners}
         for port in node.listeners.keys() - wanted.keys():
-            self.unlisten(node.snap.zone, port)
+            self.unlisten(node.snap.eni_id, port)
             self._engine.drain(node.listeners.pop(port))
         for port, listener_snap in wanted.items():
             router = NodeRouter(snap, listener_snap, node.groups, node.record, stickiness, self._now, self._log_written)
@@ -130,63 +132,69 @@ class BalancerState:
                     listener.settings = settings
 
     def health_changed(self, change: HealthChange) -> None:
-        """A target's health changed, as the node of a zone sees it."""
-        node = self.nodes.get(change.zone)
-        if node is not None and (group := node.groups.get(change.group_arn)) is not None:
-            group.change(change.key, change.state, change.slow_since)
+        """A target's health changed, as the nodes of a zone see it."""
+        for node in self.nodes.values():
+            if node.snap.zone == change.zone and (group := node.groups.get(change.group_arn)) is not None:
+                group.change(change.key, change.state, change.slow_since)
 
     # -- clients ---------------------------------------------------------------------------------------------------
 
-    async def listen(self, zone: str, port: int, listening: socket.socket) -> None:
+    async def listen(self, name: str, port: int, listening: socket.socket) -> None:
         """Accept clients of a node's port."""
-        listener = self.listener(zone, port)
+        listener = self.listener(name, port)
         if listener is None:
             listening.close()
             return
-        self.unlisten(zone, port)
-        self.nodes[zone].servers[port] = await self._engine.serve(listening, listener)
+        self.unlisten(name, port)
+        self.nodes[name].servers[port] = await self._engine.serve(listening, listener)
 
-    def unlisten(self, zone: str, port: int) -> None:
+    def unlisten(self, name: str, port: int) -> None:
         """Accept no more clients of a node's port."""
-        node = self.nodes.get(zone)
+        node = self.nodes.get(name)
         if node is not None and (server := node.servers.pop(port, None)) is not None:
             server.close()
 
-    def listener(self, zone: str, port: int) -> Listener | None:
+    def listener(self, name: str, port: int) -> Listener | None:
         """A listener of a node."""
-        node = self.nodes.get(zone)
+        node = self.nodes.get(name)
         return node.listeners.get(port) if node is not None else None
 
     def shared_port(
-        self, zone: str, port: int, hosts: tuple[str, ...], hand_on: Callable[[int, bytes], None]
+        self, name: str, port: int, hosts: tuple[str, ...], hand_on: Callable[[int, bytes], None]
     ) -> SharedPort:
         """For a connection that came to the cloud's own port: requests for ``hosts`` are this listener's."""
-        names = frozenset(host.encode() for host in hosts)
+        hosts_meant = frozenset(host.encode() for host in hosts)
 
         def choose(host: bytes) -> Listener | None:
-            return self.listener(zone, port) if host.lower() in names else None
+            return self.listener(name, port) if host.lower() in hosts_meant else None
 
         return SharedPort(choose, hand_on)
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
     def collect(self) -> tuple[Counts, dict[str, list[str]]]:
-        """Counters and log lines since the last time."""
+        """Counters and log lines since the last time, by node."""
         counts = Counts()
         logs: dict[str, list[str]] = {}
-        for zone, node in self.nodes.items():
+        departed, self._departed = self._departed, {}
+        for name, node in [*self.nodes.items(), *departed.items()]:
             accepted, dialed, open_now = node.counted()
             of_node, node.record.counts = node.record.counts, NodeCounts()
             of_node.new_connections += max(0, accepted - node.accepted) + max(0, dialed - node.dialed)
             of_node.active_connections = open_now
             node.accepted, node.dialed = accepted, dialed
-            counts.nodes[zone] = of_node
-            counts.groups[zone] = {}
+            counts.zones[name] = node.snap.zone
+            counts.nodes[name] = of_node
+            counts.groups[name] = {}
             for arn, group in node.groups.items():
-                counts.groups[zone][arn], group.counts = group.counts, GroupCounts()
+                counts.groups[name][arn], group.counts = group.counts, GroupCounts()
             if node.record.log:
-                logs[zone], node.record.log = node.record.log, []
+                logs[name], node.record.log = node.record.log, []
         return counts, logs
+
+    def pending(self) -> int:
+        """How many requests have been counted, but not collected."""
+        return sum(node.record.counts.handled() for node in self.nodes.values())
 
     def close(self) -> None:
         """The load balancer is gone: stop accepting, let go of targets, end clients after what is under way."""

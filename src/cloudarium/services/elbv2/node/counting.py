@@ -1,12 +1,16 @@
-"""What happened, in plain integers: per node (zone) of a load balancer, and per target group and zone.
+"""What happened, in plain integers: per node of a load balancer, and per target group and node.
 
-Collected and zeroed by the cloud once a minute; ``services.elbv2.metrics`` gives the numbers AWS's names and
-dimensions.
+Collected and zeroed by the cloud once a minute, or sooner when there is much; put together by zone, they are what
+``services.elbv2.metrics`` gives AWS's names and dimensions to.
 """
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class NodeCounts(msgspec.Struct, array_like=True):
@@ -28,6 +32,10 @@ class NodeCounts(msgspec.Struct, array_like=True):
     non_sticky: int = 0
     elb_codes: dict[int, int] = msgspec.field(default_factory=dict)
     """Statuses that the load balancer itself answered."""
+
+    def handled(self) -> int:
+        """Requests that cost something: forwarded or answered."""
+        return self.requests + self.redirects + self.fixed_responses
 
 
 class GroupCounts(msgspec.Struct, array_like=True):
@@ -58,7 +66,42 @@ def _rounded(seconds: float) -> float:
 
 
 class Counts(msgspec.Struct, array_like=True):
-    """Everything one load balancer counted: nodes by zone, groups by (zone, ARN)."""
+    """Everything one load balancer counted: by node, groups by node and ARN; or the same by zone."""
 
     nodes: dict[str, NodeCounts] = msgspec.field(default_factory=dict)
     groups: dict[str, dict[str, GroupCounts]] = msgspec.field(default_factory=dict)
+    zones: dict[str, str] = msgspec.field(default_factory=dict)
+    """The zone of each node."""
+
+    def by_zone(self) -> Counts:
+        """The same with the nodes of each zone put together."""
+        found = Counts()
+        for node, counts in self.nodes.items():
+            zone = self.zones.get(node, node)
+            add(found.nodes.setdefault(zone, NodeCounts()), counts)
+            groups = found.groups.setdefault(zone, {})
+            for arn, group in self.groups.get(node, {}).items():
+                add(groups.setdefault(arn, GroupCounts()), group)
+        return found
+
+    def take(self, other: Counts) -> None:
+        """Add what was counted later, of which the open connections are the newer ones."""
+        for node, counts in other.nodes.items():
+            there = self.nodes.setdefault(node, NodeCounts())
+            there.active_connections = 0
+            add(there, counts)
+            groups = self.groups.setdefault(node, {})
+            for arn, group in other.groups.get(node, {}).items():
+                add(groups.setdefault(arn, GroupCounts()), group)
+        self.zones.update(other.zones)
+
+
+def add(total: S, more: S) -> None:
+    """Add numbers, and numbers by key, field by field."""
+    for name in total.__struct_fields__:
+        there, value = getattr(total, name), getattr(more, name)
+        if isinstance(value, dict):
+            for key, count in value.items():
+                there[key] = there.get(key, 0) + count
+        elif value:
+            setattr(total, name, there + value)

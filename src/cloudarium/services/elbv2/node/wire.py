@@ -55,15 +55,19 @@ class ListenerSnap(msgspec.Struct, frozen=True):
 
 
 class NodeSnap(msgspec.Struct, frozen=True):
-    """A node: the interface it dials from."""
+    """A node: the interface it dials from, which is what a node is called here.
+
+    ``first`` is the target, counted from the first, at which its turns begin.
+    """
 
     zone: str
     eni_id: str
     private_ip: str
+    first: int = 0
 
 
 class Balancer(msgspec.Struct, frozen=True, tag=True):
-    """All there is to know of a load balancer; replaces what was known before."""
+    """All there is to know of a load balancer, with the nodes that this worker carries; replaces what was known."""
 
     arn: str
     revision: int
@@ -92,7 +96,7 @@ class Listen(msgspec.Struct, frozen=True, tag=True):
     """Serve a port of a node from the listening socket that comes along."""
 
     arn: str
-    zone: str
+    node: str
     port: int
 
 
@@ -100,12 +104,12 @@ class Unlisten(msgspec.Struct, frozen=True, tag=True):
     """Stop accepting on a port of a node."""
 
     arn: str
-    zone: str
+    node: str
     port: int
 
 
 class HealthChange(msgspec.Struct, frozen=True, tag=True):
-    """A target's health, as the node of ``zone`` sees it, changed."""
+    """A target's health, as the nodes of ``zone`` see it, changed."""
 
     arn: str
     zone: str
@@ -123,7 +127,7 @@ class Adopt(msgspec.Struct, frozen=True, tag=True):
     """
 
     arn: str
-    zone: str
+    node: str
     port: int
     initial: bytes
     shared: bool
@@ -168,11 +172,15 @@ class Dial(msgspec.Struct, frozen=True, tag=True):
 
 
 class Collected(msgspec.Struct, tag=True):
-    """Counters since the last collection and log lines, by load balancer ARN (lines by zone)."""
+    """Counters since the last collection and log lines, by load balancer ARN (lines by node).
+
+    ``processor`` is the time in seconds that the worker has spent since it began. Unasked for, ``id`` is 0.
+    """
 
     id: int
     counts: dict[str, Counts]
     logs: dict[str, dict[str, list[str]]]
+    processor: float = 0.0
 
 
 class HandBack(msgspec.Struct, frozen=True, tag=True):

@@ -1,4 +1,4 @@
-"""The node worker: a process of its own that carries the traffic of every load balancer.
+"""A node worker: a process of its own that carries the traffic of load balancers' nodes.
 
 It opens no sockets: listening ones come from the cloud, connections to targets are asked of it. When the cloud dies,
 the kernel ends the worker (its supervisor's death signal); what it knows it is told anew after a restart.
@@ -29,6 +29,9 @@ _DIAL_TIMEOUT = 10.0
 """Host seconds to connect to a target: AWS's connection timeout."""
 _LOG_LINES = 2000
 """Log lines after which they are sent on without being asked for."""
+_LOOK, _MUCH = 1.0, 500
+"""Every so many host seconds it is looked whether so many requests have been counted: then the cloud is told, which
+may add nodes. A process is loaded in the host's time, whatever the cloud's is."""
 
 
 class Worker:
@@ -54,6 +57,7 @@ class Worker:
         """Serve until the cloud hangs up."""
         self._channel = Channel(channel_fd, self._received, self._gone.set)
         self._post(wire.Ready())
+        self._loop.call_later(_LOOK, self._look)
         await self._gone.wait()
         await self._engine.close()
 
@@ -81,7 +85,7 @@ class Worker:
                 self._spawn(self._listen(message, socket.socket(fileno=fds.pop())))
             case wire.Unlisten():
                 if (state := self._balancers.get(message.arn)) is not None:
-                    state.unlisten(message.zone, message.port)
+                    state.unlisten(message.node, message.port)
             case wire.Collect():
                 self._post(self._collected(message.id))
         for fd in fds:
@@ -102,19 +106,19 @@ class Worker:
         if (state := self._balancers.get(message.arn)) is None:
             listening.close()
             return
-        await state.listen(message.zone, message.port, listening)
+        await state.listen(message.node, message.port, listening)
 
     async def _adopt(self, message: wire.Adopt, fd: int) -> None:
         state = self._balancers.get(message.arn)
-        listener = state.listener(message.zone, message.port) if state is not None else None
+        listener = state.listener(message.node, message.port) if state is not None else None
         if state is None or listener is None:
             os.close(fd)
             return
         if not message.shared:
             await self._engine.adopt(fd, message.initial, listener=listener)
             return
-        state.nodes[message.zone].record.counts.new_connections += 1
-        port = state.shared_port(message.zone, message.port, message.hosts, self._hand_back)
+        state.nodes[message.node].record.counts.new_connections += 1
+        port = state.shared_port(message.node, message.port, message.hosts, self._hand_back)
         await self._engine.adopt(fd, message.initial, listener=port)
 
     def _hand_back(self, fd: int, initial: bytes) -> None:
@@ -151,6 +155,13 @@ class Worker:
         if self._lines >= _LOG_LINES:
             self._post(self._collected(0))
 
+    def _look(self) -> None:
+        if self._gone.is_set():
+            return
+        if sum(state.pending() for state in self._balancers.values()) >= _MUCH:
+            self._post(self._collected(0))
+        self._loop.call_later(_LOOK, self._look)
+
     def _collected(self, number: int) -> wire.Collected:
         counts: dict[str, Counts] = {}
         logs: dict[str, dict[str, list[str]]] = {}
@@ -159,7 +170,7 @@ class Worker:
             if lines:
                 logs[arn] = lines
         self._lines = 0
-        return wire.Collected(number, counts, logs)
+        return wire.Collected(number, counts, logs, time.process_time())
 
     # -- means -----------------------------------------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ def describe_target_health(ctx: Context, request: DescribeTargetHealthInputTypeD
     group = group_of(ctx, request["TargetGroupArn"])
     board = board_of(ctx.cloud)
     if not (wanted := request.get("Targets")):
-        return {"TargetHealthDescriptions": board.descriptions(ctx.scope, group)}
+        return board.answer(ctx.scope, group)
     found = []
     for description in wanted:
         port = description.get("Port")

@@ -83,13 +83,18 @@ def link_up(index: int, *, forwards: bool = False) -> Request:
     return Request(_NEWLINK, 0, body)
 
 
-def delete_link(index: int) -> Request:
-    """Delete a link, and with a veth its other end."""
-    return Request(_DELLINK, 0, _ifinfo(index))
+def delete_named(link: str) -> Request:
+    """Delete the link of this name, and with a veth its other end."""
+    return Request(_DELLINK, 0, _ifinfo() + _name(link))
+
+
+def regroup(index: int, group: int) -> Request:
+    """Put a link into another interface group."""
+    return Request(_NEWLINK, 0, _ifinfo(index) + _u32(27, group))
 
 
 def delete_group(group: int) -> Request:
-    """Delete every link of an interface group."""
+    """Delete every link of an interface group, which takes as long as deleting one: the kernel waits once."""
     return Request(_DELLINK, 0, _ifinfo() + _u32(27, group))
 
 
