@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudarium import services
 from cloudarium.gateway.admin import Admin
@@ -17,6 +19,7 @@ from cloudarium.gateway.app import Gateway
 from cloudarium.gateway.audit import Audit
 from cloudarium.gateway.dispatch import Dispatcher
 from cloudarium.gateway.frontdoor import FrontDoor
+from cloudarium.gateway.hostdns import HostDns
 from cloudarium.kernel.clock import Clock, ClockState
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Record, Scope, Store
@@ -25,6 +28,10 @@ from cloudarium.substrate.host.boot import Boot
 from cloudarium.substrate.host.client import HostClient
 from cloudarium.substrate.moto.bridge import MotoBridge
 from cloudarium.substrate.net import Fabric
+
+if TYPE_CHECKING:
+    from cloudarium.substrate.compute.runtime import Runtime
+    from cloudarium.substrate.images.store import Images
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +82,8 @@ class Process:
         cloud.fabric = Fabric(
             host, resolver=cloud.resolve, service_address=SERVICE_ADDRESS, service_network=SERVICE_NETWORK
         )
+        cloud.make_images = self._open_images
+        cloud.make_compute = self._open_compute
         self._bridge = MotoBridge(cloud)
         audit = Audit(self._clock, self._store)
         dispatcher = Dispatcher(cloud, audit, self._bridge)
@@ -89,16 +98,48 @@ class Process:
         door = FrontDoor(cloud, Gateway(cloud, dispatcher, audit, self._bridge), admin)
         cloud.front_door = door
         # The names of data planes must be known before the first client is heard; clients queue meanwhile.
+        await self._recover_containers()
         await self._start_services()
         await door.open(socket.socket(fileno=boot.gateway_fd))
         if boot.namespaces:
             await door.open(_service_socket())
+        names = HostDns(cloud, SERVICE_NETWORK)
+        await names.open()
         await host.ready()
         # What was made while starting stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
         await self._stop.wait()
+        names.close()
         await self._close(door)
+
+    def _open_images(self) -> Images:
+        from cloudarium.substrate.images.opening import open_images
+
+        return open_images(self._boot, host=self.cloud.host, clock=self._clock, store=self._store)
+
+    def _open_compute(self) -> Runtime:
+        from cloudarium.substrate.compute.opening import open_compute
+
+        return open_compute(self._boot, self._clock)
+
+    async def _recover_containers(self) -> None:
+        """Find the containers that outlived the last cloud, and give their interfaces the namespaces they hold."""
+        from cloudarium.substrate.compute.opening import left_behind
+
+        if not left_behind(self._boot):
+            return
+        try:
+            for each in await self.cloud.compute.recover():
+                if each.exit is not None or not each.network_key.startswith("eni-"):
+                    continue
+                if (network := each.take_network()) is not None:
+                    try:
+                        self.cloud.fabric.adopt(each.network_key, network)
+                    finally:
+                        os.close(network)
+        except Exception:
+            log.exception("containers could not be recovered")
 
     def _keep_clock(self) -> None:
         rows = self._store.table(ClockRow)
@@ -118,6 +159,8 @@ class Process:
 
     async def _reset(self) -> None:
         await self.cloud.stop_services()
+        if "compute" in vars(self.cloud):
+            await self.cloud.compute.reset()
         await self._bridge.reset()
         self._store.reset()
         self.cloud.metrics.forget()
@@ -128,10 +171,14 @@ class Process:
         await self.cloud.stop_services()
         with contextlib.suppress(Exception):
             await self._bridge.close()
+        if "compute" in vars(self.cloud):
+            await self.cloud.compute.close()
+        if "images" in vars(self.cloud):
+            await self.cloud.images.close()
         if self.cloud.supervisor is not None:
             await self.cloud.supervisor.close()
         await self.cloud.fabric.close()
-        self.cloud.metrics.write()
+        self.cloud.metrics.close()
         self._store.close()
 
 

@@ -223,3 +223,15 @@ async def test_a_namespace_that_is_not_a_workload_s_is_not_touched(cloud: Cloud)
     await cloud.fabric.apply(spec(more=True))
     os.close(foreign)
     assert await cloud.ask("eni-1", "10.0.1.13") == "refused", "the next attempt makes a namespace of its own"
+
+
+@namespaced
+async def test_a_local_addresss_port_is_left_to_the_workload(cloud: Cloud) -> None:
+    await cloud.fabric.apply(spec())
+    for _ in range(2):
+        await cloud.fabric.local_address("eni-1", "169.254.170.2", port=80, leads_to=51679)
+    cloud.answer(await cloud.fabric.listen("eni-1", 51679, address="169.254.170.2"), "agent")
+    # All addresses, the same port: the workload's own server.
+    cloud.answer(await cloud.fabric.listen("eni-1", 80), "workload")
+    assert await cloud.within("eni-1", "169.254.170.2") == "agent 169.254.170.2"
+    assert await cloud.ask("eni-3", "10.0.1.10") == "workload 10.0.2.12"

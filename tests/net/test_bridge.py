@@ -175,3 +175,20 @@ async def test_nothing_is_left(cloud: Cloud) -> None:
     assert open_descriptors() < before
     with cloud.fabric.enter(HOST):
         assert socket.if_nameindex() == links
+
+
+@namespaced
+async def test_a_cancelled_caller_leaves_nothing_that_detach_does_not_remove(cloud: Cloud) -> None:
+    bridges = await two(cloud)
+    await bridges.attach(HOST, "first")
+    await bridges.detach(HOST, "first")
+    before = open_descriptors()
+    for turns in range(6):
+        task = asyncio.create_task(bridges.attach(HOST, "web"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bridges.detach(HOST, "web")
+        assert bridges.port(HOST, "web") is None
+        assert open_descriptors() == before

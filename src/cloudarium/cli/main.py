@@ -21,7 +21,9 @@ DEFAULT_PORT = 4566
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 refused or failed, 2 usage, 3 no cloud running on that port."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    words, rest = _split(sys.argv[1:] if arguments is None else list(arguments))
+    options = parser.parse_args(words)
+    options.rest = rest
     try:
         if options.command is None:
             parser.print_help()
@@ -41,6 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; the interpreter must not complain about it on exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return REFUSED
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what follows two dashes: a command of somebody else's (``exec``)."""
+    if "exec" not in words or "--" not in words:
+        return words, []
+    cut = words.index("--")
+    return words[:cut], words[cut + 1 :]
 
 
 def _complain(failure: Failure, as_json: bool) -> None:
@@ -73,6 +83,8 @@ _MODULES = {
     "resolve": "network",
     "attach": "network",
     "detach": "network",
+    "exec": "exec",
+    "image": "image",
     "clock": "settings",
     "coverage": "settings",
     "version": "settings",
@@ -146,9 +158,18 @@ def build_parser() -> argparse.ArgumentParser:
     attach.add_argument("--to", required=True, metavar="HOST:PORT", help="where the program listens on this machine")
     detach = add("detach", "end an attachment")
     detach.add_argument("id", metavar="ENI-ID-OR-ADDRESS")
-    for command in (attach, detach):
+    exec_ = add("exec", "run a command in a container of an ECS task: exec TASK [CONTAINER] -- sh")
+    exec_.add_argument("task", metavar="TASK", help="id or ARN")
+    exec_.add_argument("container", metavar="CONTAINER", nargs="?", help="default: the task's only one")
+    exec_.add_argument("--cluster", metavar="NAME", help="default: whichever has the task")
+    for command in (attach, detach, exec_):
         command.add_argument("--account", metavar="ID", help="default: $AWS_ACCESS_KEY_ID if that is an account id")
         command.add_argument("--region", help="default: $AWS_REGION")
+
+    image = add("image", "bring images in, list and remove them")
+    from cloudarium.cli.image import add_arguments
+
+    add_arguments(image)
 
     clock = add("clock", "read or steer the cloud's clock")
     clock.add_argument(

@@ -7,6 +7,18 @@ from cloudarium.kernel.service import Service
 
 def owned() -> list[Service]:
     """Every service the project owns; the others are answered by the mock library."""
-    from cloudarium.services import cloudtrail, cloudwatch, ec2, elbv2, sts
+    from cloudarium.services import (
+        cloudtrail,
+        cloudwatch,
+        ec2,
+        ecr,
+        ecr_public,
+        ecs,
+        elbv2,
+        logs,
+        servicediscovery,
+        sts,
+    )
 
-    return [module.SERVICE for module in (cloudtrail, cloudwatch, ec2, elbv2, sts)]
+    modules = (cloudtrail, cloudwatch, ec2, ecr, ecr_public, ecs, elbv2, logs, servicediscovery, sts)
+    return [module.SERVICE for module in modules]

@@ -18,8 +18,8 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -32,6 +32,9 @@ from cloudarium.substrate.net.kernel.netlink import Netlink, Request
 
 if TYPE_CHECKING:
     from cloudarium.substrate.net.fabric import Fabric
+
+
+T = TypeVar("T")
 
 
 class PortInUse(NetworkError):
@@ -102,6 +105,7 @@ class Bridges:
         self._home = namespaces.current()
         self._instances: dict[str, _Instance] = {}
         self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- containers ------------------------------------------------------------------------------------------------
 
@@ -110,6 +114,9 @@ class Bridges:
 
         Raises NetworkError (also while the instance has no namespace, or no address is left) and NotSupported.
         """
+        return await self._whole(self._attach(instance_eni, container_id))
+
+    async def _attach(self, instance_eni: str, container_id: str) -> BridgePort:
         async with self._lock:
             instance = await self._instance(instance_eni)
             if (known := instance.members.get(container_id)) is None:
@@ -129,6 +136,11 @@ class Bridges:
 
         The descriptor stays the caller's. Raises NetworkError and PortInUse; the container is then not attached.
         """
+        return await self._whole(self._adopt(instance_eni, container_id, netns_fd, address, tuple(published)))
+
+    async def _adopt(
+        self, instance_eni: str, container_id: str, netns_fd: int, address: str, published: tuple[Published, ...]
+    ) -> BridgePort:
         async with self._lock:
             instance = await self._instance(instance_eni)
             await self._leave(instance, container_id)
@@ -145,6 +157,9 @@ class Bridges:
 
     async def detach(self, instance_eni: str, container_id: str) -> None:
         """Take a container out of the network, its published ports with it. Unknown ones are no error."""
+        await self._whole(self._detach(instance_eni, container_id))
+
+    async def _detach(self, instance_eni: str, container_id: str) -> None:
         async with self._lock:
             instance = self._instances.get(instance_eni)
             if instance is not None:
@@ -184,6 +199,11 @@ class Bridges:
         if protocol not in ("tcp", "udp"):
             raise NetworkError(f"ports of {protocol!r} cannot be published")
         kind: Protocol = "tcp" if protocol == "tcp" else "udp"
+        return await self._whole(self._publish_one(instance_eni, container_id, host_port, container_port, kind))
+
+    async def _publish_one(
+        self, instance_eni: str, container_id: str, host_port: int, container_port: int, kind: Protocol
+    ) -> int:
         async with self._lock:
             instance = await self._instance(instance_eni)
             member = instance.members.get(container_id)
@@ -233,6 +253,17 @@ class Bridges:
                 raise PortInUse from None
             raise NetworkError(f"port {wanted.host_port}: {error.strerror}") from error
         return held
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for `work`, which goes on when the waiter is cancelled: a link half made would belong to nobody."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
 
     # -- the kernel ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
-from cloudarium.substrate.net import addresses, names, policy
+from cloudarium.substrate.net import addresses, names, nft, policy
 from cloudarium.substrate.net.capabilities import Capabilities, probe
 from cloudarium.substrate.net.compiled import ABSENT, compiled
 from cloudarium.substrate.net.connecting import connect, drop
@@ -145,14 +145,17 @@ class Fabric:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("adopting a namespace failed, and is tried again when its VPC changes: %s", error)
 
-    async def local_address(self, eni_id: str, address: str) -> None:
+    async def local_address(self, eni_id: str, address: str, *, port: int = 0, leads_to: int = 0) -> None:
         """Give an interface's namespace an address that only its workload sees, on the loopback: `address`/32.
 
-        It stays for as long as the namespace; giving it again does nothing. Raises NetworkError, NotSupported.
+        Its TCP `port` may lead to another, where somebody listens: so the workload can have `port` itself on all its
+        addresses. Both stay for as long as the namespace; giving them again does nothing. Raises NetworkError,
+        NotSupported.
         """
         addresses.number(address)
         self._fd(names.eni_site(eni_id))
-        await self._run(lambda machine: machine.localize(names.eni_site(eni_id), address))
+        leading = nft.leading(address, port, leads_to) if port else ""
+        await self._run(lambda machine: machine.localize(names.eni_site(eni_id), address, leading))
 
     async def ready(self, eni_id: str, timeout: float) -> None:
         """Wait until an interface has its namespace, linked and filtered; TimeoutError after `timeout` host seconds.

@@ -96,8 +96,8 @@ class Machine:
                 os.close(former)
             self._kept[name] = fd
 
-    def localize(self, name: str, address: str) -> None:
-        """Give a site's loopback an address; nothing happens if it has it."""
+    def localize(self, name: str, address: str, ruleset: str) -> None:
+        """Give a site's loopback an address, and the site a ruleset of its own; nothing happens if it has both."""
         if name not in self._sites:
             raise NetworkError(f"{name} has no namespace (yet): apply its VPC first")
         site = self._sites[name]
@@ -105,6 +105,9 @@ class Machine:
         site.quiet()
         if answer.number not in (0, errno.EEXIST):
             raise NetworkError(f"adding {address} to {name}: {answer}")
+        if ruleset:
+            with namespaces.inside(site.fd, self._home):
+                nftables.load(ruleset)
 
     def apply(self, wanted: Mapping[str, Wanted]) -> Outcome:
         """Make the VPCs as wanted. One VPC's failure does not keep the others from being applied.

@@ -302,3 +302,19 @@ def _protocol(protocol: str, first: int, last: int) -> str | None:
     if ports[0] > ports[1]:
         return None
     return f"{ {TCP: 'tcp', UDP: 'udp'}[number] } dport {ports[0]}-{ports[1]}"
+
+
+def leading(address: str, port: int, to: int) -> str:
+    """What leads a TCP port of a local address to another port of it, whoever asks; loading it again changes nothing."""
+    rule = f"ip daddr {address} tcp dport {port} dnat to {address}:{to}"
+    table = "ip cloudarium_local"
+    return "\n".join(
+        [
+            f"table {table}",
+            f"delete table {table}",
+            f"table {table} {{",
+            f"  chain from_here {{ type nat hook output priority -100; {rule}; }}",
+            f"  chain from_others {{ type nat hook prerouting priority -100; {rule}; }}",
+            "}",
+        ]
+    )

@@ -1,0 +1,1 @@
+"""ECR Public's operations. Images are kept and layers uploaded exactly as in ECR, whose functions do it."""
