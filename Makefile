@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make install   make $(VENV) with everything, and check the system's tools"
-	@echo "make demo      a load balancer in a VPC with two programs behind it"
+	@echo "make demo      a load balancer with programs and containers behind it"
 	@echo "make test      all tests"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     measurements, beside other implementations"
@@ -22,12 +22,13 @@ $(STAMP): pyproject.toml tools/install.sh
 	@touch $(STAMP)
 
 tools:
-	@tools/system.sh nft:nftables ip:iproute2 curl:curl git:git
+	@tools/system.sh nft:nftables ip:iproute2 curl:curl git:git runc:runc busybox:busybox-static
 
 demo: install
 	@$(PYTHON) demo/run.py
 
 test: install
+	@tools/system.sh skopeo:skopeo buildah:buildah podman:podman docker-registry:docker-registry jq:jq
 	@$(PYTHON) -m pytest -q
 
 lint: install
@@ -36,7 +37,7 @@ lint: install
 	@$(PYTHON) -m mypy --strict
 
 bench: install
-	@tools/system.sh haproxy:haproxy wrk:wrk nginx:nginx-light
+	@tools/system.sh haproxy:haproxy wrk:wrk nginx:nginx-light skopeo:skopeo docker-registry:docker-registry
 	@$(PYTHON) bench/run.py
 
 clean:

@@ -1,4 +1,5 @@
-"""The demo: two programs behind a load balancer, built with the AWS CLI; one is killed; everything is watched.
+"""The demo, built with the AWS CLI and watched: two programs behind a load balancer, of which one is killed, and an
+ECS service of containers that is updated while traffic flows.
 
 python demo/run.py           build it, show it, leave it running
 python demo/run.py --stop    remove a demo that was left running
@@ -15,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from rollout import CannotRunContainers, Rollout
 from shell import PORT, DemoFailed, Shell, any_free_port, is_free
 from table import Table
 from traffic import Traffic
@@ -82,7 +84,7 @@ class Demo:
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self.groups: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
-        self.rule = self.host = self.balancer = ""
+        self.rule = self.host = self.balancer = self.listener = ""
 
     def start(self) -> None:
         """The cloud and the two programs."""
@@ -150,6 +152,7 @@ class Demo:
         default = f"Type=forward,TargetGroupArn={self.groups['both']}"
         on = ["--load-balancer-arn", self.balancer, "--protocol", "HTTP", "--port", "80", "--default-actions", default]
         listener = aws("elbv2", "create-listener", *on, want="Listeners[0].ListenerArn", name="LISTENER")
+        self.listener = listener
         condition = f"Field=path-pattern,Values={CANARY}"
         rule = ["--listener-arn", listener, "--priority", "1", "--conditions", condition]
         rule += ["--actions", self.weights(3, 1)]
@@ -195,6 +198,18 @@ class Demo:
             traffic.stop()
         table.require_recovery()
 
+    def containers(self, vpc: str, subnets: list[str], front: str) -> None:
+        """An ECS service behind the same load balancer, updated while people use it."""
+        heading("Containers: an ECS service behind the same load balancer, at /web")
+        rollout = Rollout(self.shell, self.listener, self.host)
+        try:
+            rollout.build(vpc, subnets, front)
+        except CannotRunContainers as reason:
+            print(f"Left out, because containers cannot run here: {reason}")
+            return
+        heading("A new version: four new tasks first, then the old ones drain and stop. No request is lost")
+        rollout.watch()
+
     def farewell(self) -> None:
         """What to try next."""
         port, group = self.shell.port, self.groups["both"]
@@ -239,8 +254,10 @@ def main() -> int:
             print(f"Port {PORT} is taken by something else: this demo uses port {port}.")
         demo = Demo(Shell(port))
         demo.start()
-        demo.load_balancer(*demo.network())
+        vpc, subnets, front, back = demo.network()
+        demo.load_balancer(vpc, subnets, front, back)
         demo.watch()
+        demo.containers(vpc, subnets, front)
     except (DemoFailed, subprocess.TimeoutExpired, KeyboardInterrupt) as failure:
         print(f"\nThe demo failed: {failure or 'interrupted'}", file=sys.stderr)
         if demo is not None and demo.agent:

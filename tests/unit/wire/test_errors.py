@@ -87,8 +87,9 @@ def test_unknown_operations_answer_as_their_protocol_does() -> None:
 
 
 def test_event_streams_are_refused_by_name() -> None:
-    with pytest.raises(AwsError, match="SubscribeToShard uses an event stream") as caught:
-        wire.operation("kinesis", "json", "SubscribeToShard")
+    """But for answers in the JSON protocol."""
+    with pytest.raises(AwsError, match="InvokeWithResponseStream uses an event stream") as caught:
+        wire.operation("lambda", "rest-json", "InvokeWithResponseStream")
     assert caught.value.code == "NotImplemented"
 
 

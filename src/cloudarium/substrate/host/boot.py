@@ -21,6 +21,7 @@ class Boot:
         runtime_dir: a private (0700) folder for sockets and files that may vanish with the tree.
         version: of the package.
         restarts: how many times this tree started a cloud before this one.
+        init_fd: SOCK_SEQPACKET socket to init, which forks keepers (see there); -1 where there can be none.
     """
 
     port: int
@@ -34,3 +35,4 @@ class Boot:
     runtime_dir: str
     version: str
     restarts: int = 0
+    init_fd: int = -1

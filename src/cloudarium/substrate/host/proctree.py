@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import signal
 
+# Host time: these are the host's processes.
+from time import sleep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import NamedTuple
 
     class Process(NamedTuple):
@@ -26,6 +29,10 @@ else:
     from collections import namedtuple
 
     Process = namedtuple("Process", "pid name state parent session started")
+
+
+_REAP_PAUSE = 0.001
+"""Host seconds."""
 
 
 def read(pid: int) -> Process | None:
@@ -66,18 +73,39 @@ def descendants(root: int) -> list[Process]:
     return found
 
 
-def kill_children(parent: int, spare: int | None = None) -> None:
-    """Kill and reap all children of the calling process ``parent``, and those it inherits thereby, but ``spare``."""
-    spared = {spare}
-    while victims := [child.pid for child in everyone() if child.parent == parent and child.pid not in spared]:
+def kill_children(parent: int, spare: Iterable[int] = ()) -> None:
+    """Kill and reap all children of the calling process ``parent``, and those it inherits thereby, but ``spare``.
+
+    Those below a spared one are spared with it, as long as it lives and is the subreaper of its descendants.
+    """
+    spared = set(spare)
+    while victims := {child.pid for child in everyone() if child.parent == parent and child.pid not in spared}:
         for pid in victims:
             try:
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-            except (ProcessLookupError, ChildProcessError):
+            except ProcessLookupError:
                 continue
             except PermissionError:
                 spared.add(pid)  # it changed its user: not ours to kill
+        _reap(victims - spared)
+
+
+def _reap(victims: set[int]) -> None:
+    """Reap killed children, in the order in which they end.
+
+    Waiting for one may be for ever: the first process of a pid namespace does not end before the others in it are
+    reaped, and one that joined from outside is ours to reap.
+    """
+    while victims:
+        for pid in tuple(victims):
+            try:
+                ended = os.waitpid(pid, os.WNOHANG)[0] == pid
+            except ChildProcessError:
+                ended = True
+            if ended:
+                victims.remove(pid)
+        if victims:
+            sleep(_REAP_PAUSE)
 
 
 def inner_pid(pid: int, depth: int) -> int | None:

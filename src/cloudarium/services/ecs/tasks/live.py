@@ -100,8 +100,7 @@ class Live:
             work.close()
             return
         job = self._jobs[name] = self._cloud.clock.spawn(self._guard(work), f"ecs {name} {self.key[1]}")
-        # Closed, in case it was cancelled before it began; this does nothing to work that has ended.
-        job.add_done_callback(lambda _: (work.close(), self._over(name)))
+        job.add_done_callback(lambda _: self._over(name, work))
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -117,7 +116,9 @@ class Live:
                 self.error = CannotRun(f"ResourceInitializationError: {error}")
             log.warning("task %s: %s; trying again in %.1f s", self.key[1], error, pause, exc_info=self.failures == 1)
 
-    def _over(self, name: str) -> None:
+    def _over(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        # In case it was cancelled before it began; this does nothing to work that has ended.
+        work.close()
         self._jobs.pop(name, None)
         self._wake()
 

@@ -1,0 +1,1 @@
+"""What acts on events as they come in: metric filters, subscriptions, live tails."""

@@ -1,0 +1,133 @@
+"""Subscriptions: what matches is delivered in the order in which it came.
+
+Each filter has a place in its group's sequence of events up to which everything has been delivered. The place moves
+after a delivery: what was under way when the cloud died is delivered again (AWS too promises at least once). While a
+destination refuses, the controller tries again with growing pauses, for up to a day as on AWS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.store import Scope
+from cloudarium.services.logs.eventids import event_id
+from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
+from cloudarium.services.logs.filters.envelope import data_messages
+from cloudarium.services.logs.patterns import compiled
+from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
+from cloudarium.services.logs.storage import Batch, LogStorage
+
+log = logging.getLogger(__name__)
+
+NAME = "logs.subscriptions"
+_GIVE_UP = 86_400_000
+_MOST_EVENTS = 1_000
+"""Events of one message before it is packed."""
+
+
+class Subscriptions:
+    """All subscription filters of a cloud."""
+
+    def __init__(self, cloud: Cloud, storage: LogStorage) -> None:
+        self._cloud = cloud
+        self._storage = storage
+        self._filters = cloud.store.table(SubscriptionFilter)
+        self._delivered = cloud.store.table(Delivered)
+        self._groups = cloud.store.table(LogGroup)
+
+    def begin(self) -> None:
+        """Start delivering."""
+        self._cloud.controller(NAME, self._deliver, self._every)
+
+    def _every(self) -> Iterable[tuple[Scope, str]]:
+        return [(scope, each.key) for scope, each in self._filters.everywhere()]
+
+    def wake(self, scope: Scope, uid: str) -> None:
+        """Events came in."""
+        for each in self._filters.find(scope, "group", uid):
+            self._cloud.enqueue(NAME, (scope, each.key))
+
+    def begin_at_end(self, scope: Scope, key: str, uid: str) -> None:
+        """A filter was made: it is for what comes from now on."""
+        self._delivered.put(scope, Delivered(key=key, next=self._storage.next(uid)))
+
+    def forget(self, scope: Scope, key: str) -> None:
+        """A filter was deleted."""
+        self._filters.delete(scope, key)
+        self._delivered.delete(scope, key)
+
+    def forget_group(self, scope: Scope, uid: str) -> None:
+        """Delete the filters of a group."""
+        for each in self._filters.find(scope, "group", uid):
+            self.forget(scope, each.key)
+
+    async def _deliver(self, key: tuple[Scope, str]) -> float | None:
+        scope, name = key
+        made = self._filters.get(scope, name)
+        groups = self._groups.find(scope, "uid", made.group) if made is not None else []
+        if made is None or not groups:
+            return None
+        target = target_of(self._cloud, scope, made.destination)
+        place = self._delivered.get(scope, name)
+        start = place.next if place is not None else 0
+        for batch in self._storage.since(made.group, start):
+            await self._send(scope, groups[0], made, target, batch)
+            if self._filters.get(scope, name) is None:
+                return None
+            self._delivered.put(scope, Delivered(key=name, next=batch.seqs[-1] + 1))
+            await asyncio.sleep(0)
+        return None
+
+    async def _send(
+        self, scope: Scope, group: LogGroup, made: SubscriptionFilter, target: Target, batch: Batch
+    ) -> None:
+        oldest = int(self._cloud.clock.now() * 1000) - _GIVE_UP
+        chosen: dict[int, list[int]] = {}
+        for index in compiled(made.pattern).select(batch):
+            if batch.ingested[index] >= oldest:
+                chosen.setdefault(batch.streams[index], []).append(index)
+        names = self._storage.catalog.names(chosen)
+        system = {"@aws.account": scope.account, "@aws.region": scope.region}
+        extra = {field: system[field] for field in made.system_fields if field in system}
+        for stream, indexes in chosen.items():
+            if (stream_name := names.get(stream)) is None:
+                continue
+            for at in range(0, len(indexes), _MOST_EVENTS):
+                events = [
+                    {
+                        "id": event_id(batch.times[i], batch.seqs[i]),
+                        "timestamp": batch.times[i],
+                        "message": batch.message(i).decode(errors="replace"),
+                        **extra,
+                    }
+                    for i in indexes[at : at + _MOST_EVENTS]
+                ]
+                limit = LIMITS[target.kind]
+                for packed, count in data_messages(scope.account, group.name, stream_name, made.name, events, limit):
+                    partition = stream_name if made.distribution == "ByLogStream" else f"{random.getrandbits(64):x}"
+                    await self._send_one(scope, group, made, target, packed, count, partition)
+
+    async def _send_one(
+        self,
+        scope: Scope,
+        group: LogGroup,
+        made: SubscriptionFilter,
+        target: Target,
+        packed: bytes,
+        count: int,
+        partition: str,
+    ) -> None:
+        dimensions = {"LogGroupName": group.name, "DestinationType": target.type, "FilterName": made.name}
+        record = self._cloud.metrics.record
+        try:
+            await target.send(packed, partition[:256])
+        except AwsError:
+            record(scope, "AWS/Logs", "DeliveryErrors", dimensions, 1.0)
+            raise
+        record(scope, "AWS/Logs", "ForwardedBytes", dimensions, len(packed), "Bytes")
+        record(scope, "AWS/Logs", "ForwardedLogEvents", dimensions, count)

@@ -1,0 +1,1 @@
+"""The operations of CloudWatch Logs, a module per kind of thing."""

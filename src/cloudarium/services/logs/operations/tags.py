@@ -1,0 +1,88 @@
+"""Tags, through the older calls by group name and the newer ones by ARN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from cloudarium.kernel.context import Answer, Context
+from cloudarium.kernel.service import operation
+from cloudarium.services.logs import arns
+from cloudarium.services.logs.errors import invalid, no_group, not_found
+from cloudarium.services.logs.lookup import group_named
+from cloudarium.services.logs.resources import Destination, LogGroup
+from cloudarium.services.logs.tagging import checked
+
+if TYPE_CHECKING:
+    from types_boto3_logs.type_defs import (
+        ListTagsForResourceRequestTypeDef,
+        ListTagsLogGroupRequestTypeDef,
+        TagLogGroupRequestTypeDef,
+        TagResourceRequestTypeDef,
+        UntagLogGroupRequestTypeDef,
+        UntagResourceRequestTypeDef,
+    )
+
+
+def _resource(ctx: Context, arn: str) -> LogGroup | Destination:
+    if (parsed := arns.parse_group(arn)) is not None:
+        if parsed[0] != ctx.scope:
+            raise no_group()
+        return group_named(ctx, parsed[1])
+    start = arns.destination_arn(ctx.scope, "")
+    if arn.startswith(start):
+        destination = ctx.table(Destination).get(ctx.scope, arn[len(start) :])
+        if destination is None:
+            raise not_found("The specified resource does not exist.")
+        return destination
+    raise invalid(f"Invalid resource ARN: {arn}")
+
+
+def _set(ctx: Context, resource: LogGroup | Destination, tags: Mapping[str, str]) -> Answer:
+    ctx.table(type(resource)).put(ctx.scope, resource.replace(tags=dict(tags)))
+    return {}
+
+
+def _without(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    gone = set(keys)
+    return {key: value for key, value in tags.items() if key not in gone}
+
+
+@operation()
+def tag_resource(ctx: Context, request: TagResourceRequestTypeDef) -> Answer:
+    """Add or overwrite tags of a group or destination."""
+    resource = _resource(ctx, request["resourceArn"])
+    return _set(ctx, resource, checked(resource.tags, request["tags"]))
+
+
+@operation()
+def untag_resource(ctx: Context, request: UntagResourceRequestTypeDef) -> Answer:
+    """Remove tags; keys that are not there are passed over."""
+    resource = _resource(ctx, request["resourceArn"])
+    return _set(ctx, resource, _without(resource.tags, request["tagKeys"]))
+
+
+@operation()
+def list_tags_for_resource(ctx: Context, request: ListTagsForResourceRequestTypeDef) -> Answer:
+    """Tags of a group or destination."""
+    return {"tags": _resource(ctx, request["resourceArn"]).tags}
+
+
+@operation()
+def tag_log_group(ctx: Context, request: TagLogGroupRequestTypeDef) -> Answer:
+    """Add or overwrite tags of a group."""
+    group = group_named(ctx, request["logGroupName"])
+    return _set(ctx, group, checked(group.tags, request["tags"]))
+
+
+@operation()
+def untag_log_group(ctx: Context, request: UntagLogGroupRequestTypeDef) -> Answer:
+    """Remove tags of a group."""
+    group = group_named(ctx, request["logGroupName"])
+    return _set(ctx, group, _without(group.tags, request["tags"]))
+
+
+@operation()
+def list_tags_log_group(ctx: Context, request: ListTagsLogGroupRequestTypeDef) -> Answer:
+    """Tags of a group."""
+    return {"tags": group_named(ctx, request["logGroupName"]).tags}

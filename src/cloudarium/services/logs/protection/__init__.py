@@ -1,0 +1,1 @@
+"""Data protection: what is sensitive in a message, and messages with it masked."""
