@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ def role(account: Account, name: str) -> str:
     return str(made["Role"]["Arn"])
 
 
-_with_images: set[int] = set()
-"""Ports of the clouds that have the images."""
+_with_images: set[Path] = set()
+"""Folders of the clouds that have the images."""
 
 
 def import_images(cloud: RunningCloud) -> None:
@@ -51,9 +52,9 @@ class Place:
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         ec2.associate_route_table(RouteTableId=table, SubnetId=self.public)
         self.ecs.create_cluster(clusterName="main")
-        if cloud.port not in _with_images:
+        if cloud.folder not in _with_images:
             import_images(cloud)
-            _with_images.add(cloud.port)
+            _with_images.add(cloud.folder)
 
     @cached_property
     def execution_role(self) -> str:

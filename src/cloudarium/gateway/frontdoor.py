@@ -76,7 +76,8 @@ class FrontDoor:
             path = request.path.decode("latin-1")
             for prefix, accept in self._cloud.upgrades.items():
                 if path.startswith(prefix):
-                    return accept(request)
+                    response: Response = accept(request)
+                    return response
         if is_registry(request):
             return self._registry.handle(request)
         answer = self._gateway.answer(_to_wire(request), request.peer[0])

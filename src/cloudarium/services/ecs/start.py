@@ -10,5 +10,6 @@ async def start(cloud: Cloud) -> None:
     """Register the controllers."""
     retention.start(cloud)
     instance_interfaces.start(cloud)
-    await tasks.start(cloud)
+    # The scheduler first: after a restart a task that is draining must not be stopped before it is known to.
     await scheduler.start(cloud)
+    await tasks.start(cloud)
