@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BENCHES = ("api", "alb", "alb_engine")
+BENCHES = ("api", "alb", "alb_engine", "ecs")
 
 
 def main() -> int:

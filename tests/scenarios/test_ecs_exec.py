@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import fresh_number
 from tests.support.aws import Account
-from tests.support.cloud import RunningCloud
+from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place, role
 
 PLUGIN = '''#!{python}
@@ -137,3 +137,34 @@ def test_a_command_that_is_not_there(place: Place, task: str) -> None:
     """Says why."""
     done = run(place, task, "app", "--", "no-such-program")
     assert done.returncode != 0 and "no-such-program" in done.stdout + done.stderr
+
+
+def test_a_session_is_on_record(place: Place, tmp_path: Path) -> None:
+    """Where the cluster's configuration says: CloudWatch Logs and S3."""
+    account = place.account
+    account.logs.create_log_group(logGroupName="/sessions")
+    account.s3.create_bucket(Bucket=f"sessions-{account.number}")
+    logs = {"cloudWatchLogGroupName": "/sessions", "s3BucketName": f"sessions-{account.number}", "s3KeyPrefix": "exec"}
+    override = {"executeCommandConfiguration": {"logging": "OVERRIDE", "logConfiguration": logs}}
+    account.ecs.update_cluster(cluster="main", configuration=override)
+    arn = place.run(
+        place.define({"name": "app", "command": ["sleep", "1000"]}, taskRoleArn=role(account, "other-role")),
+        enableExecuteCommand=True,
+    )
+    place.until(arn, "RUNNING")
+    assert run(place, arn, "--", "echo", "for the record").returncode == 0
+
+    def recorded() -> list[str]:
+        events = account.logs.filter_log_events(logGroupName="/sessions")["events"]
+        return [event["message"] for event in events]
+
+    until(lambda: recorded() == ["for the record"], "the log has it")
+    (stream,) = account.logs.describe_log_streams(logGroupName="/sessions")["logStreams"]
+    assert stream["logStreamName"].startswith("ecs-execute-command-")
+    kept = account.s3.get_object(Bucket=f"sessions-{account.number}", Key=f"exec/{stream['logStreamName']}.log")
+    assert kept["Body"].read() == b"for the record\r\n"
+    with pytest.raises(ClientError) as error:
+        account.ecs.update_cluster(
+            cluster="main", configuration={"executeCommandConfiguration": {"kmsKeyId": "alias/x", "logging": "NONE"}}
+        )
+    assert "kmsKeyId" in str(error.value)

@@ -131,7 +131,7 @@ class Gateway:
                 return self._serve_later(call, info)
             output, changed = self._dispatcher.run_now(info, call.ctx, call.parameters)
         except AwsError as error:
-            return call.failed(error)
+            return call.failed(call.service.in_its_words(error))
         response = call.succeeded(output)
         return self._after_commit(call, response) if changed else response
 

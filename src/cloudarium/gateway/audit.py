@@ -140,4 +140,6 @@ def _shown(value: Any) -> Any:
         return value.astimezone(UTC).strftime("%b %d, %Y %I:%M:%S %p")
     if isinstance(value, (bytes, bytearray)):
         return {"omitted": "blob"}
-    return value
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return {"omitted": "stream"}

@@ -9,6 +9,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
+from cloudarium.kernel.errors import AwsError
+
 if TYPE_CHECKING:
     from cloudarium.kernel.cloud import Cloud
 
@@ -53,12 +55,15 @@ class Service:
         operations: str,
         start: str = "",
         event_source: str = "",
+        invalid_input: str = "",
     ) -> None:
         """``name`` is botocore's; ``operations`` a package or module path with ``@operation`` functions; ``start`` is
         ``module:function``, an ``async (cloud) -> None`` that registers controllers when the service is first used.
+        ``invalid_input`` is the service's code for input that violates its model, where that is not the usual one.
         """
         self.name = name
         self.event_source = event_source or f"{name}.amazonaws.com"
+        self._invalid_input = invalid_input
         self._operations_module = operations
         self._start = start
         self._operations: dict[str, OperationInfo] | None = None
@@ -72,6 +77,12 @@ class Service:
     def find(self, name: str) -> OperationInfo | None:
         """The operation with an API name such as ``DescribeVpcs``, or None when it is not there yet."""
         return self.operations().get(snake_case(name))
+
+    def in_its_words(self, error: AwsError) -> AwsError:
+        """The gateway's error as this service would give it."""
+        if self._invalid_input and error.code == "ValidationException":
+            return AwsError(self._invalid_input, error.message, error.status)
+        return error
 
     async def start(self, cloud: Cloud) -> None:
         """Register controllers; called once, before the first operation or when stored rows need it at start."""

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from cloudarium.kernel.clock import Clock
+from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs.exec.client import Client
 from cloudarium.services.ecs.exec.sessions import PATH, Session, Sessions
+from cloudarium.services.ecs.exec.transcripts import Destination
 from cloudarium.substrate.compute.spec import ExecSpec
 from cloudarium.substrate.http.server import HttpServer, Request, Response
 from cloudarium.substrate.http.websocket import HandshakeFailed, connect
@@ -80,7 +82,7 @@ class World:
         self.sessions = Sessions(self.cloud)
 
     def open(self, command: str) -> dict[str, str]:
-        return self.sessions.open("container-1", "app", command)
+        return self.sessions.open("container-1", "app", command, Scope("111122223333", "us-east-1"), Destination(""))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from cloudarium.services.logs.storage import LogStorage
 from cloudarium.services.logs.storage import group as group_module
 from cloudarium.services.logs.storage import segment as segment_module
 from cloudarium.services.logs.storage.batch import Batch
+from cloudarium.services.logs.storage.wal import Wal
 
 GROUP = "abc123"
 
@@ -129,13 +130,28 @@ async def test_a_segment_half_written_does_not_count(store: Store, small: None) 
     await store.settle()
     before = store.texts()
     (store.root / GROUP / "00000000000000ff.tmp").write_bytes(b"half")
-    # Both there: the crash came between the new file and the removal of the old one.
+    # Both there: the crash came between the new file and the removal of the old one, and before the streams' times
+    # had been written.
     sealed = store.storage.segments(GROUP)[0]
-    sealed.with_suffix(".wal").write_bytes(b"")
+    late = Wal(sealed.with_suffix(".wal"))
+    late.append(stream, 77, [0, 5000], [b"a", b"b"])
     store.reopen()
     assert store.texts() == before
     assert not list((store.root / GROUP).glob("*.tmp"))
     assert not sealed.with_suffix(".wal").exists()
+    row = store.storage.catalog.find(GROUP, "a")
+    assert row is not None and (row.last, row.ingested) == (5000, 77)
+
+
+async def test_closing_while_a_file_is_sealed_loses_nothing(store: Store, small: None) -> None:
+    stream = store.stream("a")
+    for number in range(40):
+        store.storage.append(GROUP, stream, 1, [number], [b"x" * 50])
+    await asyncio.sleep(0)
+    store.storage.close()
+    await store.settle()
+    store.reopen()
+    assert [t for batch in store.storage.scan(GROUP) for t in batch.times] == list(range(40))
 
 
 async def test_streams_times_survive_without_being_written(store: Store) -> None:
@@ -194,8 +210,6 @@ async def test_streams_are_listed_by_name_and_by_last_event(store: Store) -> Non
 @settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_file_can_be_opened_as_a_growing_end(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    from cloudarium.services.logs.storage.wal import Wal
-
     path = tmp_path_factory.mktemp("wal") / "0000000000000000.wal"
     path.write_bytes(data)
     wal = Wal(path)

@@ -1,5 +1,7 @@
 """AWS/ECS metrics, every minute: how much of what they reserved the tasks of services and clusters use.
 
+The same readings are what Container Insights tells (``insights``).
+
 A service's point is one task's use in percent of that task's reservation, so that the average over a minute is the
 service's utilization and minimum and maximum are its tasks'. A cluster's utilization and reservation are about its
 container instances only, as on AWS. While no task runs nothing is collected and no timer is set.
@@ -15,13 +17,14 @@ from typing import NamedTuple
 from cloudarium.kernel.clock import Timer
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
+from cloudarium.services.ecs.insights.publishing import Reading, publish
+from cloudarium.services.ecs.insights.readings import Pair, in_memory
 from cloudarium.services.ecs.resources import ContainerInstance, Task
 from cloudarium.substrate.compute.errors import ComputeError
 from cloudarium.substrate.compute.spec import Stats
 
 NAMESPACE = "AWS/ECS"
 PERIOD = 60.0
-_MIB = 1024 * 1024
 _NANO = 1e9
 
 
@@ -41,12 +44,6 @@ def reservation(task: Task) -> tuple[float, float]:
         sum(int(each.memory_reservation or each.memory or 0) for each in task.containers)
     )
     return cpu, memory
-
-
-def in_memory(reading: Stats) -> float:
-    """MiB in use, without what the kernel could give up at once."""
-    cache = reading.memory_stats.get("total_inactive_file", reading.memory_stats.get("inactive_file", 0))
-    return max(0, reading.memory_usage - cache) / _MIB
 
 
 def percent(used: float, reserved: float) -> float | None:
@@ -93,8 +90,11 @@ class Minutes:
     async def collect(self) -> None:
         """Read every running task and publish."""
         clusters: dict[tuple[Scope, str], list[Use]] = {}
+        minute: list[Reading] = []
         for scope, task in self._tasks():
-            use = await self._use(task)
+            pairs: dict[str, Pair] = {}
+            use = await self._use(task, pairs)
+            minute.append(Reading(scope, task, reservation(task), pairs))
             if use is None:
                 continue
             if task.service:
@@ -105,6 +105,7 @@ class Minutes:
                 clusters.setdefault((scope, task.cluster), []).append(use)
         for (scope, cluster), uses in clusters.items():
             self._cluster(scope, cluster, uses)
+        await publish(self._cloud, minute)
 
     def _tasks(self) -> Iterator[tuple[Scope, Task]]:
         table = self._cloud.store.table(Task)
@@ -113,8 +114,8 @@ class Minutes:
             if task is not None:
                 yield scope, task
 
-    async def _use(self, task: Task) -> Use | None:
-        """What a task used since the last minute; None for one without a reading before."""
+    async def _use(self, task: Task, pairs: dict[str, Pair]) -> Use | None:
+        """What a task used since the last minute; None for one without a reading before. Fills in ``pairs``."""
         cpu = memory = 0.0
         known = False
         for container in task.containers:
@@ -127,6 +128,8 @@ class Minutes:
             before = self._before.get(container.runtime_id)
             self._before[container.runtime_id] = reading
             memory += in_memory(reading)
+            if before is not None:
+                pairs[container.name] = Pair(before, reading)
             elapsed = reading.read_at - before.read_at if before is not None else 0.0
             if before is not None and elapsed > 0:
                 cpu += max(0, reading.cpu_total_ns - before.cpu_total_ns) / (elapsed * _NANO) * 1024

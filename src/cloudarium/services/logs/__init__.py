@@ -5,5 +5,8 @@ from __future__ import annotations
 from cloudarium.kernel.service import Service
 
 SERVICE = Service(
-    "logs", operations="cloudarium.services.logs.operations", start="cloudarium.services.logs.start:start"
+    "logs",
+    operations="cloudarium.services.logs.operations",
+    start="cloudarium.services.logs.start:start",
+    invalid_input="InvalidParameterException",
 )

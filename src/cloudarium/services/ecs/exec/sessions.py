@@ -22,9 +22,11 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs.exec import handshake, messages
 from cloudarium.services.ecs.exec.channel import RESEND_AFTER, WINDOW, Channel
 from cloudarium.services.ecs.exec.messages import MAX_MESSAGE, MalformedMessage, Message, PayloadType
+from cloudarium.services.ecs.exec.transcripts import Destination, Transcript
 from cloudarium.substrate.compute.spec import ExecSpec
 from cloudarium.substrate.http.messages import Request, Response
 
@@ -49,13 +51,17 @@ _ID_LETTERS = string.ascii_lowercase + string.digits
 class Session:
     """A session that was asked for; open once its client has come."""
 
-    def __init__(self, runtime_id: str, container: str, command: str, expires: float) -> None:
+    def __init__(
+        self, runtime_id: str, container: str, command: str, expires: float, scope: Scope, transcript: Transcript
+    ) -> None:
         self.id = "ecs-execute-command-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(17))
         self.token = secrets.token_urlsafe(192)
         self.runtime_id = runtime_id
         self.container = container
         self.command = command
         self.expires = expires
+        self.scope = scope
+        self.transcript = transcript
 
 
 class Sessions:
@@ -65,13 +71,13 @@ class Sessions:
         self._cloud = cloud
         self._waiting: dict[str, Session] = {}
 
-    def open(self, runtime_id: str, container: str, command: str) -> dict[str, str]:
-        """Prepare a session; the answer is AWS's ``session`` structure."""
+    def open(self, runtime_id: str, container: str, command: str, scope: Scope, where: Destination) -> dict[str, str]:
+        """Prepare a session whose transcript goes to ``where``; the answer is AWS's ``session`` structure."""
         now = self._cloud.clock.now()
         for known in list(self._waiting.values()):
             if known.expires < now or len(self._waiting) >= _MAX_WAITING:
                 del self._waiting[known.id]
-        session = Session(runtime_id, container, command, now + _TOKEN_LIFE)
+        session = Session(runtime_id, container, command, now + _TOKEN_LIFE, scope, Transcript(where))
         self._waiting[session.id] = session
         return {
             "sessionId": session.id,
@@ -180,6 +186,7 @@ class _Conversation:
             if self._process is not None:
                 with suppress(Exception):
                     await self._process.close()
+                await session.transcript.deliver(self._cloud, session.scope, session.id)
 
     async def _read(self) -> None:
         """What the client says."""
@@ -221,6 +228,7 @@ class _Conversation:
         """What the process says."""
         await self._agreed.wait()
         while (data := (await process.read())[1]) != b"":
+            self._session.transcript.add(data)
             for start in range(0, len(data), _PIECE):
                 self._channel.post(PayloadType.OUTPUT, data[start : start + _PIECE])
             await self._socket.drained()

@@ -166,7 +166,12 @@ def _configuration(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if given.get("managedStorageConfiguration"):
         raise NotThere("managedStorageConfiguration")
     execute = given.get("executeCommandConfiguration") or {}
-    logs = execute.get("logConfiguration")
+    if execute.get("kmsKeyId"):
+        raise NotThere("executeCommandConfiguration.kmsKeyId (encrypted sessions)")
+    logs = execute.get("logConfiguration") or {}
+    for name in ("cloudWatchEncryptionEnabled", "s3EncryptionEnabled"):
+        if logs.get(name):
+            raise NotThere(f"executeCommandConfiguration.logConfiguration.{name}")
     if execute.get("logging") == "OVERRIDE" and not logs:
         raise invalid("When logging is OVERRIDE, a logConfiguration must be specified.")
     if logs and execute.get("logging") != "OVERRIDE":

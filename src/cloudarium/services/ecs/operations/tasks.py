@@ -15,7 +15,7 @@ from cloudarium.services.ecs import arns, paging
 from cloudarium.services.ecs.errors import invalid, service_not_found
 from cloudarium.services.ecs.launch import changed
 from cloudarium.services.ecs.lookup import cluster_of, find_service, find_task, instance_of, task_of
-from cloudarium.services.ecs.resources import Cluster, ContainerState, Task
+from cloudarium.services.ecs.resources import Cluster, ContainerState, Task, TaskDefinition
 from cloudarium.services.ecs.views import tasks as views
 from cloudarium.services.ecs.views.common import when
 
@@ -167,13 +167,19 @@ def execute_command(ctx: Context, request: Request) -> Answer:
             "TargetNotConnectedException", "The execute command failed due to an internal error. Try again later."
         )
     from cloudarium.services.ecs.exec.sessions import sessions_of
+    from cloudarium.services.ecs.exec.transcripts import destination
 
+    definition = ctx.table(TaskDefinition).get(ctx.scope, task.task_definition_arn)
+    defined = definition.definition["containerDefinitions"] if definition is not None else []
+    settings = next((each for each in defined if each["name"] == container.name), {})
+    where = destination(cluster.configuration, settings, ctx.region)
+    sessions = sessions_of(ctx.cloud)
     return {
         "clusterArn": cluster.arn,
         "containerArn": container.arn,
         "containerName": container.name,
         "interactive": True,
-        "session": sessions_of(ctx.cloud).open(container.runtime_id, container.name, request["command"]),
+        "session": sessions.open(container.runtime_id, container.name, request["command"], ctx.scope, where),
         "taskArn": task.arn,
     }
 

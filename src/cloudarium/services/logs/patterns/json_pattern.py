@@ -2,12 +2,16 @@
 
 A selector must lead to a text, number or boolean: where it leads to an object, an array or nowhere, a comparison does
 not hold, and neither does its opposite.
+
+A message is decoded into a struct that has only the properties which the pattern names: what is under any other name
+is checked to be JSON and passed over, which takes a third of the time that making objects of it would.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -49,11 +53,14 @@ class JsonPattern(Pattern):
     kind = "json"
 
     def __init__(self, condition: Condition) -> None:
-        holds = condition.holds
+        holds, decode = condition.holds, _decoder_of(condition.selectors)
 
         def matches(message: bytes) -> bool:
-            document = _document(message)
-            return document is not _MISSING and holds(document)
+            try:
+                document = decode(message)
+            except (msgspec.MsgspecError, RecursionError, ValueError):
+                return False
+            return holds(document)
 
         super().__init__(matches, needles=condition.needles, escaped=True, regexes=condition.regexes)
         self._selectors = condition.selectors
@@ -62,12 +69,12 @@ class JsonPattern(Pattern):
         document = _document(message)
         found = {}
         for selector in dict.fromkeys(self._selectors):
-            if (text := as_text(_getter(selector)[0](document))) is not None:
+            if (text := as_text(_walk(document, _steps(selector)))) is not None:
                 found[selector] = text
         return found
 
     def value(self, message: bytes, name: str) -> str | None:
-        return as_text(_getter(name)[0](_document(message))) if self.defines(name) else None
+        return as_text(_walk(_document(message), _steps(name))) if self.defines(name) else None
 
     def defines(self, name: str) -> bool:
         return _SELECTOR.fullmatch(name) is not None
@@ -93,27 +100,45 @@ def as_text(value: Any) -> str | None:
 # -- selectors ---------------------------------------------------------------------------------------------------------
 
 
+def _steps(selector: str) -> list[str | int]:
+    return [name or int(index) for name, index in _STEP.findall(selector[1:])]
+
+
+def _walk(value: Any, steps: Iterable[str | int]) -> Any:
+    for step in steps:
+        if type(step) is str:
+            if type(value) is not dict:
+                return _MISSING
+            value = value.get(step, _MISSING)
+        else:
+            if type(value) is not list or not isinstance(step, int) or step >= len(value):
+                return _MISSING
+            value = value[step]
+    return value
+
+
+def _attribute(name: str) -> str:
+    """What a property is called in the struct: any name as a Python identifier."""
+    return f"p_{name.encode().hex()}"
+
+
+def _decoder_of(selectors: Iterable[str]) -> Callable[[bytes], Any]:
+    """A decoder of JSON objects that keeps only what the selectors begin with."""
+    names = dict.fromkeys(steps[0] for steps in map(_steps, selectors) if isinstance(steps[0], str))
+    fields = [(_attribute(name), Any, _MISSING) for name in names]
+    kept = msgspec.defstruct("Kept", fields, rename={_attribute(name): name for name in names}, gc=False)
+    return msgspec.json.Decoder(kept).decode
+
+
 def _getter(selector: str) -> tuple[Get, bytes]:
-    """How to follow a selector, and the last name in it."""
-    steps: list[str | int] = [name or int(index) for name, index in _STEP.findall(selector[1:])]
+    """How to follow a selector from the struct, and the last name in it."""
+    first, *others = steps = _steps(selector)
     named = next((step for step in reversed(steps) if isinstance(step, str)), "")
-    if len(steps) == 1 and isinstance(steps[0], str):
-        only = steps[0]
-        return (lambda document: document.get(only, _MISSING) if type(document) is dict else _MISSING), named.encode()
-
-    def get(document: Any) -> Any:
-        for step in steps:
-            if type(step) is str:
-                if type(document) is not dict:
-                    return _MISSING
-                document = document.get(step, _MISSING)
-            else:
-                if type(document) is not list or not isinstance(step, int) or step >= len(document):
-                    return _MISSING
-                document = document[step]
-        return document
-
-    return get, named.encode()
+    if not isinstance(first, str):
+        # An event is an object: nothing of it is found by a number.
+        return (lambda document: _MISSING), named.encode()
+    get = attrgetter(_attribute(first))
+    return ((lambda document: _walk(get(document), others)) if others else get), named.encode()
 
 
 # -- conditions --------------------------------------------------------------------------------------------------------

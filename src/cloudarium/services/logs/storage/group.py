@@ -28,6 +28,8 @@ class Group:
         self.folder = folder
         self.segments: list[Segment] = []
         self.full: list[Wal] = []
+        self.superseded: list[Wal] = []
+        """Files whose segment was finished just before a crash: what they prove must be noted before they go."""
         for path in folder.glob("*.tmp"):
             path.unlink()
         for path in sorted(folder.glob("*.seg")):
@@ -38,10 +40,7 @@ class Group:
                 log.error("a segment cannot be read and is left out: %s", error)
         sealed = {each.path.stem for each in self.segments}
         for path in sorted(folder.glob("*.wal")):
-            if path.stem in sealed:
-                path.unlink()
-            else:
-                self.full.append(Wal(path))
+            (self.superseded if path.stem in sealed else self.full).append(Wal(path))
         end = max([self.full[-1].next if self.full else 0, self.segments[-1].index.end if self.segments else 0])
         self.growing = self.full.pop() if self.full else Wal(folder / f"{end:016x}.wal")
 
@@ -70,6 +69,12 @@ class Group:
         grown = self.growing
         self.growing = Wal(self.folder / f"{grown.next:016x}.wal")
         self.full.append(grown)
+
+    def drop_superseded(self) -> None:
+        """Remove what has its segment."""
+        for wal in self.superseded:
+            wal.path.unlink(missing_ok=True)
+        self.superseded.clear()
 
     # -- sealing ---------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class LogStorage:
         self._sealing: set[str] = set()
         self._slots = asyncio.Semaphore(_SEALING)
         self._removed: set[str] = set()
+        self._closed = False
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -64,6 +65,9 @@ class LogStorage:
             async with self._slots:
                 while group not in self._removed and (wal := files.to_seal()) is not None:
                     made = await asyncio.to_thread(files.seal, wal)
+                    if self._closed:
+                        # Both files are there; whoever opens the group next drops the one.
+                        return
                     # The file that proves the streams' times goes away.
                     self.catalog.flush()
                     files.sealed(wal, made)
@@ -112,6 +116,8 @@ class LogStorage:
 
     def expire(self, group: str, before: int) -> int:
         """Delete files that only have events older than ``before``; how many."""
+        # What the files prove of their streams is noted first.
+        self.catalog.flush()
         return self._open(group).expire(before)
 
     def remove(self, group: str) -> None:
@@ -129,6 +135,7 @@ class LogStorage:
 
     def close(self) -> None:
         """Close every file."""
+        self._closed = True
         self._groups.clear()
         self.catalog.close()
 
@@ -138,10 +145,13 @@ class LogStorage:
             self._groups.move_to_end(group)
             return files
         files = self._groups[group] = Group(self.root / group)
-        for wal in (*files.full, files.growing):
+        for wal in (*files.superseded, *files.full, files.growing):
             frames = wal.frames
             for row in zip(frames.streams, frames.firsts, frames.lasts, frames.ingested, strict=True):
                 self.catalog.touch(*row)
+        if files.superseded:
+            self.catalog.flush()
+            files.drop_superseded()
         if len(self._groups) > OPEN_GROUPS:
             for name in self._groups:
                 # The growing file is found again by its name; one that is being sealed must not be opened twice.
