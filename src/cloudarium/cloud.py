@@ -19,6 +19,7 @@ from cloudarium.gateway.app import Gateway
 from cloudarium.gateway.audit import Audit
 from cloudarium.gateway.dispatch import Dispatcher
 from cloudarium.gateway.frontdoor import FrontDoor
+from cloudarium.gateway.hostaccess import HostAccess
 from cloudarium.gateway.hostdns import HostDns
 from cloudarium.kernel.clock import Clock, ClockState
 from cloudarium.kernel.cloud import Cloud
@@ -88,18 +89,21 @@ class Process:
         audit = Audit(self._clock, self._store)
         dispatcher = Dispatcher(cloud, audit, self._bridge)
         cloud.dispatch = dispatcher.call
+        access = HostAccess(cloud)
         admin = Admin(
             cloud,
             reset=self._reset,
             rest_operations=self._bridge.coverage,
             processes=cloud.supervisor.processes,
             limits=[] if boot.namespaces else [f"private networks are not available: {boot.reason}"],
+            access=access,
         )
         door = FrontDoor(cloud, Gateway(cloud, dispatcher, audit, self._bridge), admin)
         cloud.front_door = door
         # The names of data planes must be known before the first client is heard; clients queue meanwhile.
         await self._recover_containers()
         await self._start_services()
+        await access.reopen()
         await door.open(socket.socket(fileno=boot.gateway_fd))
         if boot.namespaces:
             await door.open(_service_socket())
@@ -121,7 +125,7 @@ class Process:
     def _open_compute(self) -> Runtime:
         from cloudarium.substrate.compute.opening import open_compute
 
-        return open_compute(self._boot, self._clock)
+        return open_compute(self._boot, self._clock, self.cloud.host)
 
     async def _recover_containers(self) -> None:
         """Find the containers that outlived the last cloud, and give their interfaces the namespaces they hold."""
@@ -161,9 +165,15 @@ class Process:
         await self.cloud.stop_services()
         if "compute" in vars(self.cloud):
             await self.cloud.compute.reset()
+        if "images" in vars(self.cloud) or self._has_images():
+            await self.cloud.images.reset()
         await self._bridge.reset()
         self._store.reset()
         self.cloud.metrics.forget()
+
+    def _has_images(self) -> bool:
+        """Whether an earlier run left some in the data folder."""
+        return bool(self._boot.data_dir) and Path(self._boot.data_dir, "images").is_dir()
 
     async def _close(self, door: FrontDoor) -> None:
         log.info("stopping")

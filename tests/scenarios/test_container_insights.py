@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +14,12 @@ from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place
 
 GROUP = "/aws/ecs/containerinsights/main/performance"
-HOLD = "dd if=/dev/zero of=/dev/shm/held bs=1M count=40; while :; do :; done"
+HOLD = "dd if=/dev/zero of=/dev/shm/held bs=1M count=40; dd if=/dev/zero of=/big bs=1M count=50; while :; do :; done"
 
 
 @pytest.fixture(scope="module")
-def place(cloud: RunningCloud) -> Place:
-    """A service with a task that holds 40 MiB and burns CPU, in a cluster that is observed down to its containers."""
+def place(cloud: RunningCloud) -> Iterator[Place]:
+    """A task that holds 40 MiB, keeps 50 MiB on its disk and burns CPU, observed down to its containers."""
     made = Place(cloud, Account(cloud, fresh_number()))
     made.ecs.update_cluster_settings(cluster="main", settings=[{"name": "containerInsights", "value": "enhanced"}])
     definition = made.define(
@@ -83,6 +84,7 @@ def test_what_a_task_uses_is_known_by_cluster_service_family_and_task(place: Pla
         assert value(place, "CpuUtilized", **dimensions) > 0
         assert 40 <= value(place, "MemoryUtilized", **dimensions) < 200
         assert value(place, "EphemeralStorageReserved", **dimensions) == 21.47
+        assert 0.05 <= value(place, "EphemeralStorageUtilized", **dimensions) < 1
         assert points(place, "NetworkRxBytes", **dimensions)[-1]["Unit"] == "Bytes/Second"
     assert points(place, "MemoryUtilized", **by_task)[-1]["Unit"] == "Megabytes"
     percent = points(place, "TaskMemoryUtilization", **by_task)[-1]
@@ -141,3 +143,22 @@ def test_fargate_vcpus_are_an_account_s_usage(place: Place) -> None:
         Statistics=["Maximum"],
     )
     assert answer["Datapoints"] and {each["Maximum"] for each in answer["Datapoints"]} == {0.25}
+
+
+def test_calls_are_an_account_s_usage(cloud: RunningCloud, place: Place) -> None:
+    names = {"Service": "Logs", "Type": "API", "Resource": "DescribeExportTasks", "Class": "None"}
+    for _ in range(3):
+        place.account.logs.describe_export_tasks()
+    cloud.advance("61s")
+    now = place.account.now()
+    answer = place.account.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Usage",
+        MetricName="CallCount",
+        Dimensions=[{"Name": name, "Value": text} for name, text in names.items()],
+        StartTime=datetime.fromtimestamp(now - 600, UTC),
+        EndTime=datetime.fromtimestamp(now + 60, UTC),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert sum(each["Sum"] for each in answer["Datapoints"]) == 3
+    assert {each["Unit"] for each in answer["Datapoints"]} == {"None"}

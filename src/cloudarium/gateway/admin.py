@@ -11,6 +11,7 @@ import msgspec
 
 import cloudarium
 from cloudarium.gateway.coverage import coverage
+from cloudarium.gateway.hostaccess import HostAccess
 from cloudarium.gateway.names import resolve
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
@@ -41,12 +42,14 @@ class Admin:
         rest_operations: Callable[[str], dict[str, bool]],
         processes: Callable[[], list[dict[str, Any]]],
         limits: list[str],
+        access: HostAccess | None = None,
     ) -> None:
         self._cloud = cloud
         self._reset = reset
         self._rest_operations = rest_operations
         self._processes = processes
         self._limits = limits
+        self._access = access
 
     async def handle(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
         """Serve one request; the answer is JSON."""
@@ -119,7 +122,7 @@ class Admin:
         port = fields.get("port")
         if port is not None and (not isinstance(port, int) or not 0 < port < 65_536):
             raise AdminError(f"{port!r} is not a port", "give a number from 1 to 65535, or none")
-        host, number = await resolve(self._cloud, str(fields.get("name", "")).lower().rstrip("."), port)
+        host, number = await resolve(self._cloud, self._access, str(fields.get("name", "")).lower().rstrip("."), port)
         return {"host": host, "port": number}
 
     async def _extension(self, name: str, fields: dict[str, Any]) -> dict[str, Any]:

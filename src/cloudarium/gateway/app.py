@@ -18,6 +18,7 @@ from cloudarium.gateway.audit import Audit
 from cloudarium.gateway.detect import Detected, detect, refusal
 from cloudarium.gateway.dispatch import Dispatcher, internal_failure
 from cloudarium.gateway.sigv4 import Credential
+from cloudarium.gateway.usage import Usage
 from cloudarium.gateway.wire import WireRequest, WireResponse
 from cloudarium.gateway.wire.chunked import is_chunked, plain_body
 from cloudarium.kernel.clock import Clock
@@ -75,6 +76,7 @@ class Gateway:
         self._audit = audit
         self._rest = rest
         self._anyone = root(DEFAULT_ACCOUNT)
+        self._usage = Usage(cloud)
         self.tallies: dict[tuple[str, str], Tally] = {}
 
     def answer(self, request: WireRequest, peer: str) -> WireResponse | Awaitable[WireResponse]:
@@ -165,6 +167,7 @@ class Gateway:
         tally.calls += 1
         tally.errors += error is not None
         tally.seconds += self._cloud.clock.host_time() - call.started
+        self._usage.count(call.ctx.scope, call.service.name, call.name)
         self._audit.record(call.ctx, call.service.event_source, call.name, call.parameters, output, error)
 
     # -- the rest of AWS -------------------------------------------------------------------------------------------
@@ -190,6 +193,7 @@ class Gateway:
         except AwsError as failure:
             error = failure
             response = self._failure_of(detected, failure, call.identifier)
+        self._usage.count(scope, detected.service, call.name)
         self._audit.record(call.ctx, f"{detected.service}.amazonaws.com", call.name, None, None, error)
         return response
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cloudarium.kernel.cloud import Cloud, DataPlane
 from cloudarium.kernel.errors import AwsError
+
+if TYPE_CHECKING:
+    from cloudarium.gateway.hostaccess import HostAccess
 
 
 def data_plane_of(cloud: Cloud, host: str) -> tuple[DataPlane, object] | None:
@@ -22,10 +27,12 @@ def split_host(header: str) -> tuple[str, int | None]:
     return header.lower(), None
 
 
-async def resolve(cloud: Cloud, host: str, port: int | None) -> tuple[str, int]:
-    """A loopback address on the host that reaches ``port`` of a data plane's name."""
+async def resolve(cloud: Cloud, access: HostAccess | None, host: str, port: int | None) -> tuple[str, int]:
+    """A loopback address on the host that reaches ``port`` of a data plane's name, or of any name inside a VPC."""
     found = data_plane_of(cloud, host)
-    if found is None:
+    if found is not None:
+        plane, handle = found
+        return await plane.resolve(handle, port)
+    if access is None:
         raise AwsError("NotFound", f"no data plane of this cloud is called {host!r}", 404)
-    plane, handle = found
-    return await plane.resolve(handle, port)
+    return await access.resolve(host, port)

@@ -207,12 +207,28 @@ async def test_lines_of_one_event_are_joined(start: Start) -> None:
 
 
 async def test_an_event_does_not_wait_for_ever(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(awslogs, "HOLD", 0.01)
-    logs, output, _ = await start(awslogs_multiline_pattern="^START")
+    waited: list[float | None] = []
+    wait = asyncio.wait
+
+    async def soon(what: list[asyncio.Future[Any]], timeout: float | None = None) -> Any:
+        waited.append(timeout)
+        return await wait(what, timeout=0.01)
+
+    monkeypatch.setattr(awslogs.asyncio, "wait", soon)
+    logs, output, _ = await start(awslogs_multiline_pattern="^START", **{"awslogs-force-flush-interval-seconds": "3"})
     output.put(Record(b"START alone"))
     while not output.acknowledged:
         await asyncio.sleep(0.005)
-    assert logs.events == ["START alone\n"]
+    assert logs.events == ["START alone\n"] and set(waited) == {3.0}
+
+
+async def test_a_stream_of_ones_own_is_not_made(start: Start) -> None:
+    """``awslogs-create-stream`` says no: what is not there is waited for."""
+    logs, output, task = await start(awslogs_create_stream="false")
+    output.put(Record(b"one"))
+    output.end()
+    await task
+    assert logs.streams == set() and logs.events == ["one"]
 
 
 async def test_a_writer_that_never_pauses_is_not_stopped(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from cloudarium.kernel.client import AwsClients
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.identity import Principal
 from cloudarium.kernel.store import Scope, Store
 from cloudarium.services.ecs import logdrivers
 from cloudarium.services.ecs.logdrivers.firelens import config, files, forward
@@ -66,7 +69,14 @@ def record(data: bytes, *, stream: str = "stdout", time: float = 5.25, partial: 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Cloud:
-    return Cloud(clock=Clock(), store=Store(tmp_path / "d.db"), port=1)
+    made = Cloud(clock=Clock(), store=Store(None), port=1)
+    root = tmp_path / ("long" * 30)  # longer than the path of a unix socket may be
+    made.make_images = lambda: SimpleNamespace(root=root)
+    return made
+
+
+def execution(cloud: Cloud) -> AwsClients:
+    return cloud.aws(SCOPE, Principal("AssumedRole", SCOPE.account, "arn:role", "id"))
 
 
 def definition(*extra: dict[str, Any], **firelens: Any) -> dict[str, Any]:
@@ -88,9 +98,11 @@ def definition(*extra: dict[str, Any], **firelens: Any) -> dict[str, Any]:
 
 async def test_records_reach_the_router_and_are_acknowledged(cloud: Cloud) -> None:
     router = Router(deaf=1)
-    mounts = await files.prepare(cloud, SCOPE, TASK, definition(), METADATA)
+    mounts = await files.prepare(cloud, execution(cloud), TASK, definition(), METADATA)
     socket = next(Path(each.source) for each in mounts if each.target == "/var/run") / "fluent.sock"
-    server = await asyncio.start_unix_server(router.serve, str(socket))
+    folder = os.open(socket.parent, os.O_PATH)
+    server = await asyncio.start_unix_server(router.serve, f"/proc/self/fd/{folder}/{socket.name}")
+    os.close(folder)
     output = Output([record(b"one"), record(b"two", stream="stderr", partial=True)], [record(b"bad \xff\0", time=6.0)])
     app = definition()["containerDefinitions"][0]
     task = await logdrivers.open(cloud, SCOPE, TASK, app, SimpleNamespace(runtime_id="r1"), output)
@@ -163,14 +175,17 @@ def read(path: str) -> str:
 
 
 async def test_a_configuration_in_s3_is_fetched(cloud: Cloud) -> None:
-    async def dispatch(service: str, operation: str, scope: Scope, _: Any, given: dict[str, Any]) -> dict[str, Any]:
+    async def dispatch(
+        service: str, operation: str, scope: Scope, who: Principal, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        assert who.arn == "arn:role"
         assert (service, operation, given) == ("s3", "get_object", {"Bucket": "b", "Key": "dir/extra.conf"})
         return {"Body": b"[OUTPUT]"}
 
     cloud.dispatch = dispatch
     made = definition(options={"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/dir/extra.conf"})
-    found = await files.prepare(cloud, SCOPE, TASK, made, METADATA)
+    found = await files.prepare(cloud, execution(cloud), TASK, made, METADATA)
     texts = {each.target: read(each.source) for each in found if each.readonly}
     assert texts["/fluent-bit/etc/external.conf"] == "[OUTPUT]"
     assert "@INCLUDE /fluent-bit/etc/external.conf" in texts["/fluent-bit/etc/fluent-bit.conf"]
-    assert await files.prepare(cloud, SCOPE, TASK, {"containerDefinitions": [{"name": "a"}]}, METADATA) == []
+    assert await files.prepare(cloud, execution(cloud), TASK, {"containerDefinitions": [{"name": "a"}]}, METADATA) == []

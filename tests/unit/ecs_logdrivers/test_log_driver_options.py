@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudarium.services.ecs import logdrivers
-from cloudarium.services.ecs.logdrivers.options import date_expression, starts_event
+from cloudarium.services.ecs.logdrivers.options import date_expression, size, starts_event
 
 
 def problem(driver: str = "awslogs", **options: str) -> str | None:
@@ -33,6 +33,9 @@ def test_good_options() -> None:
         ({"awslogs_group": "g", "awslogs_multiline_pattern": "("}, "could not parse multiline pattern"),
         ({"awslogs_group": "g", "awslogs_multiline_pattern": "x", "awslogs_datetime_format": "%Y"}, "at the same time"),
         ({"awslogs_group": "g", "awslogs_endpoint": "http://x"}, "awslogs-endpoint is not implemented"),
+        ({"awslogs_group": "g", "awslogs_max_buffered_events": "9"}, "max-buffered-events is not implemented"),
+        ({"awslogs_group": "g", "awslogs_force_flush_interval_seconds": "0"}, "must specify a positive integer"),
+        ({"awslogs_group": "g", "awslogs_force_flush_interval_seconds": "\u0663"}, "must specify a positive integer"),
     ],
 )
 def test_bad_options(options: dict[str, str], words: str) -> None:
@@ -69,3 +72,16 @@ def test_multiline_patterns_are_linear() -> None:
     assert test("aaa")
     assert starts_event({}) is None
     assert date_expression("%q") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"),
+    [("512", 512), ("4k", 4096), ("25m", 25 << 20), ("1.5 GiB", 3 << 29), ("10mb", 10 << 20), ("7B", 7)],
+)
+def test_sizes_as_docker_reads_them(text: str, bytes_: int) -> None:
+    assert size(text) == bytes_
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1", "1x", "10 mm", "\u0663m"])
+def test_what_is_no_size(text: str) -> None:
+    assert size(text) is None

@@ -540,3 +540,24 @@ def test_records_of_tasks_keep_their_index() -> None:
         assert isinstance(world.tasks.all(SCOPE)[0], Task)
 
     play(scene)
+
+
+def test_more_tasks_are_not_asked_about_more_often() -> None:
+    """Health is read once per look, however many tasks join or drain; new tasks still spread over zones."""
+    asked = []
+
+    for count in (4, 60):
+
+        async def scene(world: World, count: int = count) -> None:
+            world.service(world.definition(), desired=count, load_balancers=(BALANCER,))
+            await world.pass_time(100)
+            world.deploy(world.definition())
+            await world.pass_time(200)
+            live = world.live()
+            assert len(live) == count and len({task.task_definition_arn for task in live}) == 1
+            zones = [task.availability_zone for task in live]
+            assert zones.count("us-east-1a") == zones.count("us-east-1b") == count // 2
+            asked.append(world.outside.calls.count("describe_target_health"))
+
+        play(scene)
+    assert asked[1] <= 1.5 * asked[0], asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -355,7 +356,11 @@ def test_volumes(tmp_path: Any) -> None:
     with pytest.raises(CannotRun, match="EFS"):
         volumes.mounts(task, {"volumes": [{"name": "data", "efsVolumeConfiguration": {"x": 1}}]}, app, {})
     volumes.task_folder("left").mkdir()
-    volumes.keep_only({"t"})
+    (tmp_path / "instances/gone").mkdir()
+    volumes.keep_only({"t"}, {"i"})
     assert volumes.task_folder("t").exists() and not volumes.task_folder("left").exists()
+    assert os.listdir(tmp_path / "instances") == ["i"]
+    volumes.forget_instance("i")
+    assert os.listdir(tmp_path / "instances") == [] and os.path.exists("/etc")
     volumes.forget("t")
     assert not volumes.task_folder("t").exists()

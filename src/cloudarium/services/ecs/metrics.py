@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.ht
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs.insights.publishing import Reading, publish
 from cloudarium.services.ecs.insights.readings import Pair, in_memory
+from cloudarium.services.ecs.insights.storage import Storage
 from cloudarium.services.ecs.resources import ContainerInstance, Task
 from cloudarium.substrate.compute.errors import ComputeError
 from cloudarium.substrate.compute.spec import Stats
@@ -59,6 +61,7 @@ class Minutes:
         self._running: set[tuple[Scope, str]] = set()
         self._before: dict[str, Stats] = {}
         self._timer: Timer | None = None
+        self._storage: Storage | None = None
         table = cloud.store.table(Task)
         for scope, task in table.everywhere():
             self._changed(scope, task.id, None, task)
@@ -91,10 +94,14 @@ class Minutes:
         """Read every running task and publish."""
         clusters: dict[tuple[Scope, str], list[Use]] = {}
         minute: list[Reading] = []
+        if self._storage is None and self._cloud.images is not None:
+            self._storage = Storage(self._cloud.images)
         for scope, task in self._tasks():
             pairs: dict[str, Pair] = {}
             use = await self._use(task, pairs)
             minute.append(Reading(scope, task, reservation(task), pairs))
+            # Others are served between a task and the next.
+            await asyncio.sleep(0)
             if use is None:
                 continue
             if task.service:
@@ -105,7 +112,7 @@ class Minutes:
                 clusters.setdefault((scope, task.cluster), []).append(use)
         for (scope, cluster), uses in clusters.items():
             self._cluster(scope, cluster, uses)
-        await publish(self._cloud, minute)
+        await publish(self._cloud, minute, self._storage)
 
     def _tasks(self) -> Iterator[tuple[Scope, Task]]:
         table = self._cloud.store.table(Task)

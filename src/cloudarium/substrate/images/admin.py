@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 import uuid
 from datetime import UTC, datetime
@@ -65,6 +67,10 @@ async def answer(cloud: Cloud, action: str, fields: dict[str, Any]) -> dict[str,
         raise AwsError("ValidationException", str(error), 400) from error
     except ImageError as error:
         raise AwsError(type(error).__name__, str(error), 400) from error
+    except OSError as error:
+        # Copying a tree, shutil gathers what went wrong with each file.
+        full = os.strerror(errno.ENOSPC) in str(error)
+        raise AwsError("DiskFull" if full else "ImageError", f"{str(error)[:300]}", 400) from error
     raise AwsError("UnknownOperation", f"there is no images/{action}", 404)
 
 

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 EVERYWHERE = Scope("*", "*")
 """Imported names belong to the machine, as a container engine's do, not to an account."""
 
+SERVICES = ("ecs",)
+"""Folders beside the images in which services keep what their containers mount."""
+
 _CONTAINER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}\Z")
 _MAX_INDEXES = 4
 
@@ -226,9 +229,27 @@ class Images:
         folder.rename(trash)
         await asyncio.to_thread(shutil.rmtree, trash, True)
 
+    def written(self, container_id: str) -> tuple[Path, list[Path]]:
+        """Where a container's own files are, and its image's layers below them. Raises OSError without directories."""
+        folder = self._container(container_id)
+        layers = msgspec.json.decode((folder / "layers.json").read_bytes(), type=list[str])
+        return folder / "upper", [path for each in layers if (path := self.layers.path(each)) is not None]
+
     def containers(self) -> list[str]:
         """The ids that have directories."""
         return [entry.name for entry in os.scandir(self._containers) if entry.is_dir(follow_symlinks=False)]
+
+    async def reset(self) -> None:
+        """Every resource is gone: delete what containers wrote and what services keep for them.
+
+        Nobody's containers run any more. Blobs and layers go with the next sweep, which asks nobody: owners that use
+        images again say so again.
+        """
+        for container_id in self.containers():
+            await self.discard(container_id)
+        kept = [self.root / owner for owner in SERVICES]
+        await asyncio.to_thread(lambda: [shutil.rmtree(each, True) for each in kept])
+        self._owners.unlink(missing_ok=True)
 
     # -- who needs what --------------------------------------------------------------------------------------------
 

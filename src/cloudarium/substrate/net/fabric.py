@@ -22,7 +22,7 @@ from cloudarium.substrate.net.capabilities import Capabilities, probe
 from cloudarium.substrate.net.compiled import ABSENT, compiled
 from cloudarium.substrate.net.connecting import connect, drop
 from cloudarium.substrate.net.dns_wire import Resolver
-from cloudarium.substrate.net.errors import NetworkError, NotSupported
+from cloudarium.substrate.net.errors import NetworkError, NotSupported, UnknownInterface
 from cloudarium.substrate.net.host import HostClient
 from cloudarium.substrate.net.kernel import namespaces
 from cloudarium.substrate.net.machine import Machine, Outcome
@@ -229,6 +229,28 @@ class Fabric:
         if target not in vpc.resolvers and policy.route(vpc, eni, target) is None:
             raise OSError(errno.EHOSTUNREACH, f"{os.strerror(errno.EHOSTUNREACH)}: no route to {address}")
         return await connect(self._socket(names.eni_site(source_eni)), address, port, timeout)
+
+    async def dial_into(self, vpc_id: str, address: str, port: int, timeout: float) -> socket.socket:
+        """A connected non-blocking TCP socket to an interface's private address, from its VPC's own address.
+
+        For clients from outside of the cloud, who have no interface: ask `admits` first, nothing is filtered on this
+        way. The workload sees the address of its VPC's resolver. Raises what `dial` raises.
+        """
+        vpc = self._world.vpcs.get(vpc_id)
+        eni = vpc.by_address.get(addresses.number(address)) if vpc is not None else None
+        if vpc is None or eni is None:
+            raise UnknownInterface(f"{address} in {vpc_id}")
+        if not self.capabilities.complete:
+            if eni.attachment is not None:
+                return await self._dial_host(eni.attachment, port, timeout)
+            self._refuse(f"connecting to {address}")
+        sock = self._socket(names.vpc_site(vpc_id))
+        try:
+            sock.bind((addresses.resolver_addresses(vpc.spec.cidrs[0])[0], 0))
+        except BaseException:
+            sock.close()
+            raise
+        return await connect(sock, address, port, timeout)
 
     async def listen(self, eni_id: str, port: int, backlog: int = 1024, address: str = "0.0.0.0") -> socket.socket:
         """A non-blocking TCP socket listening on `port` of an interface, which the caller owns (0: any port).

@@ -36,9 +36,10 @@ UNITS = {
     "NetworkRxBytes": "Bytes/Second",
     "NetworkTxBytes": "Bytes/Second",
     "EphemeralStorageReserved": "Gigabytes",
+    "EphemeralStorageUtilized": "Gigabytes",
 }
 """Of tasks. Bytes of storage are totals, whatever their unit says: so AWS's own events have it."""
-_TASK_PERCENT = ("TaskCpuUtilization", "TaskMemoryUtilization")
+_TASK_PERCENT = ("TaskCpuUtilization", "TaskMemoryUtilization", "TaskEphemeralStorageUtilization")
 _CONTAINER_UNITS = {
     "ContainerCpuUtilized": "None",
     "ContainerCpuReserved": "None",

@@ -15,7 +15,7 @@ from cloudarium.services.ecs.insights import directives, readings
 from cloudarium.services.ecs.insights.readings import Pair, Usage
 from cloudarium.services.ecs.resources import ContainerInstance, ContainerState, Task
 
-_GIGABYTES = 1024**3 / 10**9
+_GIGABYTE = 10**9
 _DEFAULT_STORAGE = 20
 """GiB that a Fargate task has when it asks for nothing."""
 _WITHOUT_STORAGE = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
@@ -25,7 +25,7 @@ class Subject(msgspec.Struct, frozen=True):
     """A running task with what is needed to write about it.
 
     ``pairs`` are by container name. ``reserved`` are CPU units and MiB; ``restarting`` names the containers with a
-    restart policy. ``instance`` is where it runs when that is not Fargate.
+    restart policy. ``instance`` is where it runs when that is not Fargate. ``storage`` are bytes, where measured.
     """
 
     scope: Scope
@@ -35,6 +35,7 @@ class Subject(msgspec.Struct, frozen=True):
     reserved: tuple[float, float]
     restarting: frozenset[str] = frozenset()
     instance: ContainerInstance | None = None
+    storage: int | None = None
 
 
 def of_task(subject: Subject, at: int, enhanced: bool) -> dict[str, Any]:
@@ -65,9 +66,8 @@ def of_task(subject: Subject, at: int, enhanced: bool) -> dict[str, Any]:
         "MemoryReserved": int(memory),
         **_traffic(usage),
     }
-    if task.launch_type == "FARGATE" and task.platform_version not in _WITHOUT_STORAGE:
-        storage = task.ephemeral_storage_gib or _DEFAULT_STORAGE
-        event["EphemeralStorageReserved"] = round(storage * _GIGABYTES, 2)
+    if has_storage(task):
+        event |= _storage(subject, enhanced)
     if enhanced:
         event |= _percent("TaskCpuUtilization", usage.cpu, cpu)
         event |= _percent("TaskMemoryUtilization", usage.memory, memory)
@@ -75,6 +75,21 @@ def of_task(subject: Subject, at: int, enhanced: bool) -> dict[str, Any]:
     unknown = (() if cpu else ("CpuUtilized", "CpuReserved")) + (() if memory else ("MemoryUtilized", "MemoryReserved"))
     event["CloudWatchMetrics"] = directives.of_task(event, enhanced, unknown)
     return event
+
+
+def has_storage(task: Task) -> bool:
+    """Whether a task's ephemeral storage is told of: on Fargate, from platform version 1.4.0 on."""
+    return task.launch_type == "FARGATE" and task.platform_version not in _WITHOUT_STORAGE
+
+
+def _storage(subject: Subject, enhanced: bool) -> dict[str, Any]:
+    reserved = (subject.task.ephemeral_storage_gib or _DEFAULT_STORAGE) * 1024**3
+    found: dict[str, Any] = {"EphemeralStorageReserved": round(reserved / _GIGABYTE, 2)}
+    if subject.storage is not None:
+        found["EphemeralStorageUtilized"] = round(subject.storage / _GIGABYTE, 2)
+        if enhanced:
+            found |= _percent("TaskEphemeralStorageUtilization", subject.storage, reserved)
+    return found
 
 
 def of_containers(subject: Subject, at: int, enhanced: bool) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ minute has newer numbers.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs.insights import counts, events, extraction, fargate
 from cloudarium.services.ecs.insights.events import Subject
 from cloudarium.services.ecs.insights.readings import Pair
+from cloudarium.services.ecs.insights.storage import Storage
 from cloudarium.services.ecs.resources import Cluster, ContainerInstance, ServiceRecord, Task, TaskDefinition
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 _RETENTION_DAYS = 1
 _FARGATE_STREAMS = 16
 """Among so many streams the Fargate tasks of a cluster are divided."""
+_TASKS_PER_TURN = 10
 _BATCH_BYTES = 1_000_000
 _OVERHEAD = 26
 _encode = msgspec.json.Encoder().encode
@@ -43,9 +46,15 @@ class Reading(NamedTuple):
     pairs: Mapping[str, Pair]
 
 
-async def publish(cloud: Cloud, minute: Sequence[Reading]) -> None:
-    """Publish what is to be known of the running tasks, for the clusters that want it."""
-    fargate.record(cloud.metrics, ((each.scope, each.task) for each in minute))
+async def publish(cloud: Cloud, minute: Sequence[Reading], storage: Storage | None = None) -> None:
+    """Publish what is to be known of the running tasks, for the clusters that want it.
+
+    Without ``storage`` nothing is told of used ephemeral storage.
+    """
+    try:
+        fargate.record(cloud.metrics, ((each.scope, each.task) for each in minute), cloud.clock.now())
+    except TooManyMetrics:
+        log.warning("the use of Fargate is not known for this minute: there are too many metrics")
     by_cluster: dict[tuple[Scope, str], list[Reading]] = {}
     for each in minute:
         by_cluster.setdefault((each.scope, each.task.cluster), []).append(each)
@@ -53,30 +62,51 @@ async def publish(cloud: Cloud, minute: Sequence[Reading]) -> None:
         cluster = cloud.store.table(Cluster).get(scope, name)
         setting = cluster.settings.get("containerInsights") if cluster is not None else None
         if setting in ("enabled", "enhanced"):
-            await _publish(cloud, scope, name, found, setting == "enhanced")
+            fargate_tasks = [each.task for each in found if each.pairs and events.has_storage(each.task)]
+            used = await asyncio.to_thread(storage.used, fargate_tasks) if storage and fargate_tasks else {}
+            await _publish(cloud, scope, name, found, used, setting == "enhanced")
 
 
-async def _publish(cloud: Cloud, scope: Scope, cluster: str, minute: list[Reading], enhanced: bool) -> None:
+async def _publish(
+    cloud: Cloud, scope: Scope, cluster: str, minute: list[Reading], used: Mapping[str, int], enhanced: bool
+) -> None:
     now = cloud.clock.now() // 60 * 60
-    streams = _written(cloud, scope, cluster, minute, int(now * 1000), enhanced)
-    try:
-        cloud.metrics.put(scope, extraction.points((each for found in streams.values() for each in found), now))
-    except TooManyMetrics:
-        log.warning("the metrics of cluster %s were not taken: there are too many metrics", cluster)
+    at = int(now * 1000)
+    streams: Streams = {}
+    for begin in range(0, len(minute), _TASKS_PER_TURN):
+        some = minute[begin : begin + _TASKS_PER_TURN]
+        _take(cloud, scope, cluster, streams, _of_tasks(cloud, some, used, at, enhanced), now)
+        # Others are served between a few tasks and the next.
+        await asyncio.sleep(0)
+    _take(cloud, scope, cluster, streams, _of_counts(cloud, scope, cluster, [each.task for each in minute], at), now)
     for stream, found in streams.items():
         for batch in _batches(found):
             await _deliver(cloud, scope, f"/aws/ecs/containerinsights/{cluster}/performance", stream, batch)
 
 
-def _written(cloud: Cloud, scope: Scope, cluster: str, minute: list[Reading], at: int, enhanced: bool) -> Streams:
-    store = cloud.store
+def _take(cloud: Cloud, scope: Scope, cluster: str, streams: Streams, written: Streams, now: float) -> None:
+    """Add events to those to be delivered, and record their metrics."""
+    for stream, found in written.items():
+        streams.setdefault(stream, []).extend(found)
+    try:
+        cloud.metrics.put(scope, extraction.points((each for found in written.values() for each in found), now))
+    except TooManyMetrics:
+        log.warning("metrics of cluster %s were not taken: there are too many metrics", cluster)
+
+
+def _of_tasks(cloud: Cloud, some: Sequence[Reading], used: Mapping[str, int], at: int, enhanced: bool) -> Streams:
     streams: Streams = {}
-    for each in minute:
-        if each.pairs and (subject := _subject(cloud, each)) is not None:
+    for each in some:
+        if each.pairs and (subject := _subject(cloud, each, used.get(each.task.id))) is not None:
             stream = streams.setdefault(_stream(each.task), [])
             stream.append(events.of_task(subject, at, enhanced))
             stream += events.of_containers(subject, at, enhanced)
-    tasks = [each.task for each in minute]
+    return streams
+
+
+def _of_counts(cloud: Cloud, scope: Scope, cluster: str, tasks: list[Task], at: int) -> Streams:
+    store = cloud.store
+    streams: Streams = {}
     for name in sorted({task.service for task in tasks} - {""}):
         service = store.table(ServiceRecord).get(scope, f"{cluster}/{name}")
         if service is not None:
@@ -85,7 +115,7 @@ def _written(cloud: Cloud, scope: Scope, cluster: str, minute: list[Reading], at
     return streams
 
 
-def _subject(cloud: Cloud, reading: Reading) -> Subject | None:
+def _subject(cloud: Cloud, reading: Reading, used: int | None) -> Subject | None:
     task, scope = reading.task, reading.scope
     definition = cloud.store.table(TaskDefinition).get(scope, task.task_definition_arn)
     if definition is None:
@@ -99,6 +129,7 @@ def _subject(cloud: Cloud, reading: Reading) -> Subject | None:
         reading.reserved,
         frozenset(each["name"] for each in definition.containers if (each.get("restartPolicy") or {}).get("enabled")),
         instances.get(scope, task.container_instance) if task.container_instance else None,
+        used,
     )
 
 

@@ -3,7 +3,8 @@
 Each batch of records is sent as soon as it is there, so that lines are seen at once; while a call is under way more
 records gather, so that the busier a container, the larger the batches. Records are acknowledged only when PutLogEvents
 has answered: nothing is lost when the cloud dies in between (some events may then come twice). An event of several
-lines waits for its last line, at most five seconds without a new one, as with Docker's driver.
+lines waits for its last line, at most ``awslogs-force-flush-interval-seconds`` (five) without a new one, as with
+Docker's driver.
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ MAX_BATCH = 1_048_576
 MAX_EVENTS = 10_000
 OVERHEAD = 26
 _SPAN = 86_400.0 * 0.99
-HOLD = 5.0
-"""Seconds that an event waits for further lines. Host time: its writer is a real process."""
 MOST_UNACKNOWLEDGED = 8 << 20
 """Held events are given up as they are when so many bytes wait behind them: the container must not come to wait."""
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 30.0
@@ -43,6 +42,7 @@ class AwsLogs:
         self.stream = stream
         self._cloud = cloud
         self._options = given
+        self._hold = options.hold(given)
         self._assembler = Assembler(options.starts_event(given))
         self._unacknowledged = 0
         where = Scope(scope.account, given.get("awslogs-region") or scope.region)
@@ -68,7 +68,8 @@ class AwsLogs:
         if principal is not None:
             where = Scope(scope.account, given.get("awslogs-region") or scope.region)
             made._logs = cloud.aws(where, principal).logs
-        await made._create()
+        if options.is_true(given.get("awslogs-create-stream", "true")):
+            await made._create()
         return made
 
     async def _create(self) -> None:
@@ -103,7 +104,8 @@ class AwsLogs:
                 if coming is None:
                     coming = asyncio.ensure_future(_next(batches))
                 if self._assembler.holds:
-                    await asyncio.wait([coming], timeout=HOLD)
+                    # Host time: the writer is a real process.
+                    await asyncio.wait([coming], timeout=self._hold)
                     if not coming.done():
                         await self._deliver(self._assembler.flush(), stream)
                         continue
@@ -164,7 +166,7 @@ class AwsLogs:
                 missing = error.code == "ResourceNotFoundException"
             await self._cloud.clock.sleep(pause)
             pause = min(_LAST_PAUSE, pause * 2)
-            if missing:
+            if missing and options.is_true(self._options.get("awslogs-create-stream", "true")):
                 try:
                     await self._create()
                 except AwsError:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_SIZE = re.compile(r"\d+(\.\d+)? ?([kKmMgG]i?[bB]?|[bB])?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kKmMgG])i?)?[bB]?", re.ASCII)
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_INTERVAL = "awslogs-force-flush-interval-seconds"
 _KNOWN = {
     "awslogs-group",
     "awslogs-region",
@@ -21,12 +23,17 @@ _KNOWN = {
     "awslogs-create-stream",
     "awslogs-datetime-format",
     "awslogs-multiline-pattern",
-    "awslogs-force-flush-interval-seconds",
-    "awslogs-max-buffered-events",
+    _INTERVAL,
     "mode",
     "max-buffer-size",
 }
-_REFUSED = ("awslogs-endpoint", "awslogs-credentials-endpoint", "awslogs-format", "tag")
+_REFUSED = (
+    "awslogs-endpoint",
+    "awslogs-credentials-endpoint",
+    "awslogs-format",
+    "awslogs-max-buffered-events",
+    "tag",
+)
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 _DATES = {
@@ -66,15 +73,15 @@ def problem_with(given: Mapping[str, str]) -> str | None:
     for name in ("awslogs-create-group", "awslogs-create-stream"):
         if given.get(name, "true") not in (*_TRUE, *_FALSE):
             return f"must specify valid value for log opt '{name}': {given[name]}"
-    for name in ("awslogs-force-flush-interval-seconds", "awslogs-max-buffered-events"):
-        if name in given and not (given[name].isdecimal() and int(given[name]) > 0):
-            return f"must specify a positive integer for log opt '{name}': {given[name]}"
+    interval = given.get(_INTERVAL, "5")
+    if not (interval.isascii() and interval.isdecimal() and int(interval[:10]) > 0):
+        return f"must specify a positive integer for log opt '{_INTERVAL}': {interval}"
     if given.get("mode", "blocking") not in ("blocking", "non-blocking"):
         return f"logger: logging mode not supported: {given['mode']}"
     if "max-buffer-size" in given:
         if given.get("mode") != "non-blocking":
             return "logger: max-buffer-size option is only supported with 'mode=non-blocking'"
-        if not _SIZE.fullmatch(given["max-buffer-size"]):
+        if size(given["max-buffer-size"]) is None:
             return f"invalid size: '{given['max-buffer-size']}'"
     if "awslogs-datetime-format" in given and "awslogs-multiline-pattern" in given:
         return "you cannot configure log opt 'awslogs-datetime-format' and 'awslogs-multiline-pattern' at the same time"
@@ -88,6 +95,17 @@ def problem_with(given: Mapping[str, str]) -> str | None:
 def is_true(text: str | None) -> bool:
     """A boolean option, as Go reads them."""
     return text in _TRUE
+
+
+def size(text: str) -> int | None:
+    """Bytes of a size as Docker reads it (``10m``, ``1.5 GiB``: powers of 1024), or None."""
+    found = _SIZE.fullmatch(text)
+    return int(float(found[1]) * _UNITS[(found[2] or "").lower()]) if found else None
+
+
+def hold(given: Mapping[str, str]) -> float:
+    """Seconds that an event waits for further lines."""
+    return float(given.get(_INTERVAL, "5")[:10])
 
 
 def date_expression(layout: str) -> str:

@@ -171,7 +171,7 @@ def execute_command(ctx: Context, request: Request) -> Answer:
 
     definition = ctx.table(TaskDefinition).get(ctx.scope, task.task_definition_arn)
     defined = definition.definition["containerDefinitions"] if definition is not None else []
-    settings = next((each for each in defined if each["name"] == container.name), {})
+    settings: Mapping[str, Any] = next((each for each in defined if each["name"] == container.name), {})
     where = destination(cluster.configuration, settings, ctx.region)
     sessions = sessions_of(ctx.cloud)
     return {

@@ -63,9 +63,10 @@ class Connections:
             await self._join(joining)
         if leaving:
             await self._leave(leaving)
+            states = await self.states()
         for member in self.members():
             if member.leaving is not None and member.drained is None:
-                self._look_at_draining(member, states if not leaving else await self.states())
+                self._look_at_draining(member, states)
         for member in self.members():
             if member.instances and member.registered is not None and member.leaving is None:
                 await self._report_health(member)

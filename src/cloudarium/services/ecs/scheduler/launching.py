@@ -32,6 +32,21 @@ class CannotPlace(Exception):
         self.reason = reason
 
 
+class _Spread:
+    """How many tasks of a workload are in each zone and subnet, and of each capacity provider."""
+
+    def __init__(self) -> None:
+        self.zones: Counter[str] = Counter()
+        self.subnets: Counter[str] = Counter()
+        self.providers: Counter[str] = Counter()
+
+    def add(self, task: Task) -> None:
+        """One more."""
+        self.zones[task.availability_zone] += 1
+        self.subnets[_subnet_of(task)] += 1
+        self.providers[task.capacity_provider] += 1
+
+
 class Launcher:
     """Starts tasks of one service in one step of its controller."""
 
@@ -40,6 +55,7 @@ class Launcher:
         self._service = service
         self._zones: dict[str, str] = {}
         self._refused: dict[str, str] = {}
+        self._spreads: dict[str, _Spread] = {}
 
     @property
     def zones(self) -> Sequence[str]:
@@ -67,7 +83,8 @@ class Launcher:
         cluster = ctx.table(Cluster).get(ctx.scope, service.cluster)
         if cluster is None:
             raise self._failure("Cluster not found", "CLUSTER")
-        provider = self._provider(workload)
+        spread = self._spread(workload)
+        provider = providers.choose(workload.strategy, spread.providers) if workload.strategy else ""
         launch_type = ("FARGATE" if provider in _FARGATE else "EC2") if provider else workload.launch_type or "EC2"
         subnet = zone = ""
         if launch_type == "FARGATE":
@@ -95,6 +112,7 @@ class Launcher:
             enable_execute_command=workload.exec,
             tags=self._tags(definition),
         )
+        spread.add(task)
         ctx.table(Member).put(
             ctx.scope,
             Member(
@@ -110,14 +128,14 @@ class Launcher:
     def _failure(self, reason: str, code: str) -> CannotPlace:
         return CannotPlace(messages.not_placed(self._service.name, reason), code)
 
-    def _live(self) -> list[Task]:
-        return self._ctx.table(Task).find(self._ctx.scope, "live_service", self._service.key)
-
-    def _provider(self, workload: Workload) -> str:
-        if not workload.strategy:
-            return ""
-        there = [t for t in self._live() if t.desired_status == "RUNNING" and t.deployment_id == workload.id]
-        return providers.choose(workload.strategy, Counter(t.capacity_provider for t in there))
+    def _spread(self, workload: Workload) -> _Spread:
+        """Where the workload's tasks are: counted once, however many are launched in this step."""
+        if (found := self._spreads.get(workload.id)) is None:
+            found = self._spreads[workload.id] = _Spread()
+            for task in self._ctx.table(Task).find(self._ctx.scope, "live_service", self._service.key):
+                if task.desired_status == "RUNNING" and task.deployment_id == workload.id:
+                    found.add(task)
+        return found
 
     def _subnet(self, workload: Workload) -> tuple[str, str]:
         """The subnet for the next task: in the zone, and there in the subnet, that has fewest."""
@@ -126,10 +144,8 @@ class Launcher:
             wanted = workload.network.get("subnets", ())
             why = next((self._refused[s] for s in wanted if s in self._refused), "no subnet is configured")
             raise self._failure(why.rstrip("."), "RESOURCE:ENI")
-        live = [t for t in self._live() if t.desired_status == "RUNNING" and t.deployment_id == workload.id]
-        zones = Counter(t.availability_zone for t in live)
-        used = Counter(_subnet_of(t) for t in live)
-        chosen = min(subnets, key=lambda s: (zones[self._zones[s]], used[s], subnets.index(s)))
+        spread = self._spread(workload)
+        chosen = min(subnets, key=lambda s: (spread.zones[self._zones[s]], spread.subnets[s], subnets.index(s)))
         return chosen, self._zones[chosen]
 
     def _place(self, workload: Workload, definition: TaskDefinition, provider: str) -> ContainerInstance:

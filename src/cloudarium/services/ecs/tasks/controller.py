@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs import launch
-from cloudarium.services.ecs.resources import ContainerState, Task
+from cloudarium.services.ecs.resources import ContainerInstance, ContainerState, Task
 from cloudarium.services.ecs.tasks import gates, interfaces, reasons, recovery
 from cloudarium.services.ecs.tasks.book import Book
 from cloudarium.services.ecs.tasks.containers import Containers
@@ -125,10 +126,12 @@ class Controller:
         if not self._watching:
             self._watching = True
             self._cloud.compute.watch(self._exited)
+            self._cloud.store.table(ContainerInstance).watch(self._instance_changed)
         try:
             found = await recovery.take_over(self._cloud, self._runner.sites)
             live = [(scope, task.id) for scope, task in self._cloud.store.table(Task).everywhere() if task.live]
-            await asyncio.to_thread(self._runner.volumes.keep_only, {task_id for _, task_id in live})
+            instances = {each.id for _, each in self._cloud.store.table(ContainerInstance).everywhere()}
+            await asyncio.to_thread(self._runner.volumes.keep_only, {task_id for _, task_id in live}, instances)
             for scope in {scope for scope, _ in live}:
                 await interfaces.delete_orphans(self._cloud, scope)
             return found
@@ -327,6 +330,13 @@ class Controller:
             return
         self._containers.ended(key, live, name, exit_)
         self.wake(key)
+
+    def _instance_changed(
+        self, scope: Scope, key: str, old: ContainerInstance | None, new: ContainerInstance | None
+    ) -> None:
+        if new is None:
+            work = asyncio.to_thread(self._runner.volumes.forget_instance, key)
+            self._cloud.clock.spawn(work, f"ecs forget instance {key}")
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

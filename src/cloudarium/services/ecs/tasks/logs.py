@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cloudarium.kernel.client import AwsClients
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.identity import Principal
@@ -55,9 +56,12 @@ async def begin(
 
 
 async def router_mounts(
-    cloud: Cloud, scope: Scope, task: Task, definition: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]
+    cloud: Cloud, aws: AwsClients, task: Task, definition: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]
 ) -> list[Mount]:
-    """What a FireLens log router needs in its container: its configuration and its socket. Raises CannotRun."""
+    """What a FireLens log router needs in its container: its configuration and its socket. Raises CannotRun.
+
+    ``aws`` is AWS as the execution role, which may read a configuration in S3.
+    """
     from cloudarium.services.ecs.logdrivers.firelens import files
 
     metadata = {
@@ -67,7 +71,7 @@ async def router_mounts(
     }
     body = {**definition, "containerDefinitions": containers}
     try:
-        found = await files.prepare(cloud, scope, task, body, metadata)
+        found = await files.prepare(cloud, aws, task, body, metadata)
     except AwsError as error:
         raise reasons.resource(f"failed to create firelens config file: {error.message}") from error
     return [Mount(source=each.source, target=each.target, readonly=each.readonly) for each in found]

@@ -21,13 +21,22 @@ from cloudarium.services.ecs.tasks.image_names import EcrImage, canonical, ecr_i
 from cloudarium.services.ecs.tasks.reach import Reach, Unreachable, Way
 from cloudarium.services.ecs.tasks.reasons import CannotRun
 from cloudarium.services.ecs.tasks.secret_values import registry_password
-from cloudarium.substrate.images.errors import ImageError, ImageNotFound
+from cloudarium.substrate.images.errors import (
+    BlobNotFound,
+    CorruptLayer,
+    DiskFull,
+    HostileArchive,
+    ImageError,
+    ImageNotFound,
+)
 from cloudarium.substrate.images.model import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+_OF_LAYERS = (BlobNotFound, CorruptLayer, DiskFull, HostileArchive)
+"""What goes wrong after the manifest is at hand."""
 _INTERNET = "iam.amazonaws.com"
 """A name that is reached by an internet or NAT gateway and by no endpoint: it stands for every other registry."""
 
@@ -150,6 +159,9 @@ def _request_failed(url: str, error: Unreachable, verb: str = "Head") -> str:
 
 def _pull_reason(name: str, error: ImageError) -> str:
     text = str(error)
+    if isinstance(error, _OF_LAYERS):
+        cause = text if text.startswith("failed to ") else f"failed to extract layer: {text}"
+        return f"CannotPullContainerError: ref pull has been retried 1 time(s): {cause}"
     if isinstance(error, ImageNotFound) and "not found" not in text:
         text = f"{name}: not found"
     return reasons.cannot_pull(name, text).reason

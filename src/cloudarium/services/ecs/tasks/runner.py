@@ -6,6 +6,7 @@ Every function may be repeated: after a crash it is done again from the start, a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ from cloudarium.substrate.compute.errors import ComputeError
 from cloudarium.substrate.compute.spec import ContainerSpec
 from cloudarium.substrate.images.errors import ImageError
 
+log = logging.getLogger(__name__)
+
 DEFAULT_STOP_TIMEOUT = 30.0
 _LOGS_GRACE = 5.0
 """Host seconds for the last output of an ended container to be delivered."""
@@ -45,6 +48,7 @@ class Runner:
         self.agent = Agent(cloud, self)
         self._preparing = Preparing(cloud, book, self.roles)
         self._volumes: Volumes | None = None
+        self._said = False
 
     @property
     def volumes(self) -> Volumes:
@@ -96,6 +100,7 @@ class Runner:
         if not self._cloud.compute.capabilities.available:
             reason = self._cloud.compute.capabilities.reason
             raise CannotRun(f"ResourceInitializationError: containers cannot run on this machine: {reason}")
+        self._say_what_is_missing()
         await self._preparing.prepare(key, live)
         task = self._book.task(key)
         if task is None:
@@ -111,6 +116,13 @@ class Runner:
             self._book.change_container(key, record.name, runtime_id=name)
             live.container(task, record).runtime_id = name
         self.introduce(key)
+
+    def _say_what_is_missing(self) -> None:
+        """Once: what definitions ask for and this machine cannot enforce (limits, where a user has no cgroups)."""
+        if not self._said:
+            self._said = True
+            for reason in self._cloud.compute.capabilities.reasons.values():
+                log.warning("containers on this machine: %s", reason)
 
     def introduce(self, key: Key) -> None:
         """Let the agent answer for the task's containers."""
@@ -193,7 +205,8 @@ class Runner:
         image = live.prepared.images[name]
         mounts = self.volumes.mounts(task, definition, containers[name], containers)
         if containers[name].get("firelensConfiguration"):
-            mounts += await logs.router_mounts(self._cloud, key[0], task, definition, list(containers.values()))
+            aws = await self.roles.execution(key[0], task, definition)
+            mounts += await logs.router_mounts(self._cloud, aws, task, definition, list(containers.values()))
         try:
             rootfs = await self._cloud.images.rootfs(image, record.runtime_id)
         except ImageError as error:

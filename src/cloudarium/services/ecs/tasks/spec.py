@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cloudarium.kernel.store import Scope
+from cloudarium.services.ecs.logdrivers.options import size
 from cloudarium.services.ecs.resources import ContainerState, Task
 from cloudarium.services.ecs.tasks import environment
 from cloudarium.services.ecs.tasks.reasons import CannotRun
@@ -128,16 +129,8 @@ def _log_policy(definition: Mapping[str, Any]) -> LogPolicy:
         return LogPolicy(mode="non-blocking", limit=10 * MIB)
     options = given.get("options") or {}
     if options.get("mode") == "non-blocking":
-        return LogPolicy(mode="non-blocking", limit=_size(options.get("max-buffer-size") or "10m"))
+        return LogPolicy(mode="non-blocking", limit=size(options.get("max-buffer-size") or "10m") or 10 * MIB)
     return LogPolicy()
-
-
-def _size(text: str) -> int:
-    unit = {"k": 1024, "m": MIB, "g": 1024 * MIB}.get(text[-1:].lower(), 0)
-    try:
-        return int(text[:-1]) * unit if unit else int(text)
-    except ValueError:
-        return 10 * MIB
 
 
 def _resources(task: Task, definition: Mapping[str, Any], linux: Mapping[str, Any]) -> Resources:

@@ -40,12 +40,20 @@ class Volumes:
         """Remove what goes with a task. Blocking."""
         shutil.rmtree(self.task_folder(task_id), ignore_errors=True)
 
-    def keep_only(self, task_ids: Collection[str]) -> None:
-        """Remove what goes with other tasks than these: a crash or a reset left it. Blocking."""
-        with contextlib.suppress(FileNotFoundError):
-            for each in os.listdir(self._root / "tasks"):
-                if each not in task_ids:
-                    self.forget(each)
+    def forget_instance(self, instance_id: str) -> None:
+        """Remove the disk of an instance that is gone. Blocking."""
+        shutil.rmtree(self._root / "instances" / instance_id, ignore_errors=True)
+
+    def keep_only(self, task_ids: Collection[str], instance_ids: Collection[str]) -> None:
+        """Remove what goes with other tasks and instances than these: a crash left it. Blocking."""
+        for folder, kept, forget in (
+            ("tasks", task_ids, self.forget),
+            ("instances", {*task_ids, *instance_ids}, self.forget_instance),
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                for each in os.listdir(self._root / folder):
+                    if each not in kept:
+                        forget(each)
 
     def mounts(
         self, task: Task, definition: Mapping[str, Any], container: Mapping[str, Any], by_name: Mapping[str, Any]

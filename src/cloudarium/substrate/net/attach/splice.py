@@ -79,8 +79,8 @@ class Splice:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.TaskGroup() as directions:
-                directions.create_task(_pump(client, target))
-                directions.create_task(_pump(target, client))
+                directions.create_task(pump(client, target))
+                directions.create_task(pump(target, client))
             clean = True
         except* OSError as errors:
             log.debug("splice to %s:%d ended: %s", self.attachment.host, self.attachment.host_port, errors.exceptions)
@@ -92,7 +92,8 @@ class Splice:
                     end.close()
 
 
-async def _pump(source: socket.socket, sink: socket.socket) -> None:
+async def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Carry bytes one way until the source ends, and pass that on. Both sockets are non-blocking. Raises OSError."""
     loop = asyncio.get_running_loop()
     buffer = memoryview(bytearray(_BUFFER))
     while count := await loop.sock_recv_into(source, buffer):

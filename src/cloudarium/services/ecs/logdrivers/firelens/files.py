@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
+from cloudarium.kernel.client import AwsClients
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError, NotThere
-from cloudarium.kernel.store import Scope
 from cloudarium.services.ecs.logdrivers.firelens import config
-
-_temporary: WeakKeyDictionary[Cloud, Path] = WeakKeyDictionary()
 
 
 class RouterMount(NamedTuple):
@@ -26,21 +22,17 @@ class RouterMount(NamedTuple):
 
 
 def folder_of(cloud: Cloud, task_id: str) -> Path:
-    """Where a task's files are. Short: the path of a unix socket has at most 107 bytes."""
-    if cloud.store.path is not None:
-        return cloud.store.path.parent / "firelens" / task_id
-    if cloud not in _temporary:
-        _temporary[cloud] = Path(tempfile.mkdtemp(prefix="cloudarium-fl-"))
-    return _temporary[cloud] / task_id
+    """Where a router's files are: with everything else that goes with its task."""
+    return Path(cloud.images.root) / "ecs" / "tasks" / task_id / "firelens"
 
 
 async def prepare(
-    cloud: Cloud, scope: Scope, task: Any, definition: Mapping[str, Any], metadata: Mapping[str, str]
+    cloud: Cloud, aws: AwsClients, task: Any, definition: Mapping[str, Any], metadata: Mapping[str, str]
 ) -> list[RouterMount]:
     """Write the router's files before it is created; what to mount into it. Nothing for a task without a router.
 
-    ``metadata``: ecs_cluster, ecs_task_arn, ecs_task_definition. Raises ``AwsError`` when a configuration in S3 cannot
-    be read.
+    ``aws`` is AWS as the execution role. ``metadata``: ecs_cluster, ecs_task_arn, ecs_task_definition. Raises
+    ``AwsError`` when a configuration in S3 cannot be read.
     """
     containers: Sequence[Mapping[str, Any]] = definition["containerDefinitions"]
     router = next((each for each in containers if each.get("firelensConfiguration")), None)
@@ -60,18 +52,18 @@ async def prepare(
     options = firelens.get("options") or {}
     if options.get("config-file-type") == "s3":
         external = folder / "external.conf"
-        external.write_bytes(await _from_s3(cloud, scope, options.get("config-file-value") or ""))
+        external.write_bytes(await _from_s3(aws, options.get("config-file-value") or ""))
         mounts.append(RouterMount(str(external), config.EXTERNAL[firelens["type"]], True))
     elif options.get("config-file-type") not in (None, "file"):
         raise NotThere(f"A FireLens configuration of the type {options['config-file-type']}")
     return mounts
 
 
-async def _from_s3(cloud: Cloud, scope: Scope, arn: str) -> bytes:
+async def _from_s3(aws: AwsClients, arn: str) -> bytes:
     bucket, _, key = arn.rpartition(":::")[2].partition("/")
     if not arn.startswith("arn:") or not bucket or not key:
         raise AwsError("ClientException", f"Invalid config-file-value: {arn}", 400)
-    answer = await cloud.context(scope, "ecs-tasks").aws.s3.get_object(Bucket=bucket, Key=key)
+    answer = await aws.s3.get_object(Bucket=bucket, Key=key)
     body = answer["Body"]
     return bytes(body.read()) if hasattr(body, "read") else bytes(body)
 
