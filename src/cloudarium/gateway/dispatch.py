@@ -30,6 +30,12 @@ class RestOfAws(Protocol):
         """Call by snake-case operation name; raises ``AwsError``."""
 
 
+def _drop_data(info: OperationInfo, parameters: dict[str, Any]) -> None:
+    """Forget the caller's data once the operation has used it, so that the call's record is without it."""
+    for name in info.data:
+        parameters.pop(name, None)
+
+
 class Dispatcher:
     """Finds operations and runs them."""
 
@@ -58,6 +64,8 @@ class Dispatcher:
                 raise
             except Exception as error:
                 raise internal_failure(error, ctx) from error
+            finally:
+                _drop_data(info, parameters)
         return output or {}, transaction.changed
 
     async def run(self, info: OperationInfo, ctx: Context, parameters: dict[str, Any]) -> Mapping[str, Any]:
@@ -76,6 +84,8 @@ class Dispatcher:
             raise AwsError("ServiceUnavailable", str(error), 503) from error
         except Exception as error:
             raise internal_failure(error, ctx) from error
+        finally:
+            _drop_data(info, parameters)
         return output or {}
 
     async def _durable(self) -> None:

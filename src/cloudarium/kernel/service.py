@@ -21,25 +21,29 @@ Operation = Callable[..., Any]
 
 
 class OperationInfo(NamedTuple):
-    """An operation of ours: the function, whether it is a coroutine function, and what it still lacks."""
+    """An operation of ours: the function, whether it is a coroutine function, what it still lacks, and which members
+    of its request are data rather than settings.
+    """
 
     function: Operation
     is_async: bool
     partial: str
+    data: tuple[str, ...] = ()
 
 
 @overload
 def operation(function: F) -> F: ...
 @overload
-def operation(*, partial: str = ...) -> Callable[[F], F]: ...
-def operation(function: F | None = None, *, partial: str = "") -> Any:
+def operation(*, partial: str = ..., data: tuple[str, ...] = ...) -> Callable[[F], F]: ...
+def operation(function: F | None = None, *, partial: str = "", data: tuple[str, ...] = ()) -> Any:
     """Mark a function as an AWS operation; its name is the API's in snake case (``create_vpc``).
 
-    ``partial`` says in words what the operation does not do yet (shown by ``cloudarium coverage``).
+    ``partial`` says in words what the operation does not do yet (shown by ``cloudarium coverage``). ``data`` names
+    members of the request that hold the caller's data: the record of the call leaves them out, as CloudTrail does.
     """
 
     def mark(f: F) -> F:
-        f.__aws_operation__ = partial  # type: ignore[attr-defined]
+        f.__aws_operation__ = (partial, data)  # type: ignore[attr-defined]
         return f
 
     return mark if function is None else mark(function)
@@ -101,7 +105,7 @@ def _collect(path: str) -> list[tuple[str, OperationInfo]]:
     for each in modules:
         for name, function in vars(each).items():
             if (mark := getattr(function, "__aws_operation__", None)) is not None:
-                info = OperationInfo(function, inspect.iscoroutinefunction(function), mark)
+                info = OperationInfo(function, inspect.iscoroutinefunction(function), *mark)
                 found.append((name.rstrip("_"), info))
     return found
 

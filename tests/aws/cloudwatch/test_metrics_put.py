@@ -123,3 +123,21 @@ def test_points_survive_kill_9(own_cloud: RunningCloud) -> None:
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in own_cloud.processes(), "it is gone")
     assert sum(data(account, "Orders", "Sum")) == 10
+
+
+def test_large_requests_come_compressed(account: Account) -> None:
+    """SDKs gzip bodies above 10 KB, in every protocol."""
+    points = [{"MetricName": f"m{number}", "Value": number} for number in range(600)]
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=points)
+    pages = account.cloudwatch.get_paginator("list_metrics").paginate(Namespace="Shop")
+    assert sum(len(page["Metrics"]) for page in pages) == 600
+
+
+def test_points_are_not_on_the_record(account: Account) -> None:
+    """CloudTrail has the call, not its data."""
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "secret", "Value": 1}])
+    found = account.cloudtrail.lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "PutMetricData"}]
+    )["Events"]
+    assert len(found) == 1 and "secret" not in found[0]["CloudTrailEvent"]
+    assert '"namespace":"Shop"' in found[0]["CloudTrailEvent"].replace(": ", ":")

@@ -254,8 +254,7 @@ async def test_mistakes_in_queries(world: World, queries: list[Any], words: str)
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"Id": "e", "Expression": "SUM(METRICS())"}, "Expression"),
-        (query(Label="${MAX}"), "dynamic labels"),
+        ({"Id": "e", "Expression": "SERVICE_QUOTA(m1)"}, "SERVICE_QUOTA"),
         (query(AccountId="999999999999"), "AccountId"),
     ],
 )

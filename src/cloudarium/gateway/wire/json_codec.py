@@ -11,7 +11,7 @@ from cloudarium.gateway.wire import scalars
 from cloudarium.gateway.wire.codec import Codec, Fault, Labels, Parser, Serializer, object_mismatch
 from cloudarium.gateway.wire.event_stream import event_stream_serializer
 from cloudarium.gateway.wire.json_writer import JsonWriter
-from cloudarium.gateway.wire.message import WireRequest, WireResponse
+from cloudarium.gateway.wire.message import WireRequest, WireResponse, inflate
 from cloudarium.gateway.wire.models import OperationModel, ServiceModel
 from cloudarium.gateway.wire.object_reader import ObjectReader
 from cloudarium.kernel.errors import AwsError
@@ -45,7 +45,11 @@ class JsonCodec(Codec):
         read = self.reader.function(shape) if shape is not None else None
 
         def parse(request: WireRequest, _: Labels) -> dict[str, Any]:
-            value = json_body(request.body) if request.body else {}
+            body = request.body
+            if "gzip" in request.headers.get("content-encoding", ""):
+                # SDKs compress large bodies of operations that allow it (PutMetricData).
+                body = inflate(body)
+            value = json_body(body) if body else {}
             if read is None:
                 return {}
             result: dict[str, Any] = read(value)

@@ -7,6 +7,7 @@ from cloudarium.services.cloudwatch.alarms.actions import Actions
 from cloudarium.services.cloudwatch.alarms.changes import ACTIONS
 from cloudarium.services.cloudwatch.alarms.composites import COMPOSITES, Composites
 from cloudarium.services.cloudwatch.alarms.evaluations import Evaluations
+from cloudarium.services.cloudwatch.anomaly import training
 
 
 async def start(cloud: Cloud) -> None:
@@ -16,6 +17,7 @@ async def start(cloud: Cloud) -> None:
     composites = Composites(cloud)
     composites.watch()
     cloud.controller(COMPOSITES, composites.reconcile, composites.keys)
+    training.start(cloud)
     evaluations = Evaluations(cloud)
     evaluations.start()
     cloud.on_close(evaluations.stop)

@@ -305,7 +305,7 @@ def _protocol(protocol: str, first: int, last: int) -> str | None:
 
 
 def leading(address: str, port: int, to: int) -> str:
-    """What leads a TCP port of a local address to another port of it, whoever asks; loading it again changes nothing."""
+    """What leads a TCP port of a local address to another port of it; loading it again changes nothing."""
     rule = f"ip daddr {address} tcp dport {port} dnat to {address}:{to}"
     table = "ip cloudarium_local"
     return "\n".join(

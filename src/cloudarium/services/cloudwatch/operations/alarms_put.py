@@ -195,6 +195,8 @@ def _watched_queries(given: Mapping[str, Any]) -> dict[str, Any]:
     returned = [query for query in queries if query.get("ReturnData", True) and query["Id"] != band]
     if len(returned) != 1:
         raise validation("Exactly one element of the metrics list should return data.")
+    if band and not next(query for query in queries if query["Id"] == band).get("ReturnData", True):
+        raise validation("Exactly two elements of the metrics list should return data.")
     _check_expressions(queries)
     stats = [query["MetricStat"] for query in queries if "MetricStat" in query]
     periods = {stat["Period"] for stat in stats} | {query["Period"] for query in queries if "Period" in query}
@@ -217,7 +219,7 @@ def _check_expressions(queries: Sequence[Mapping[str, Any]]) -> None:
             try:
                 parse(query["Expression"])
             except MathError as error:
-                raise validation(f'Error in expression "{query["Id"]}": {error}') from None
+                raise validation(f"Error in expression '{query['Id']}': {error}") from None
 
 
 def _check_period(period: int) -> None:

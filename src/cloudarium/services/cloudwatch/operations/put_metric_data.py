@@ -23,7 +23,10 @@ _OLDEST: Final = 14 * 86_400
 _NEWEST: Final = 2 * 3_600
 
 
-@operation(partial="EntityMetricData: the points are kept, what they belong to is not")
+@operation(
+    partial="EntityMetricData: the points are kept, what they belong to is not",
+    data=("MetricData", "EntityMetricData"),
+)
 async def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
     """Record points: single values, values with counts, or statistic sets.
 

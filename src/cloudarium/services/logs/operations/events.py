@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@operation(partial="entity is ignored, as for an account without CloudWatch's related telemetry")
+@operation(partial="entity is ignored, as for an account without CloudWatch's related telemetry", data=("logEvents",))
 def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
     """Take events of a stream. The call is answered when they are on disk, and seen by every filter."""
     group = group_named(ctx, request["logGroupName"])
@@ -28,8 +28,7 @@ def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
     stream = parts.storage.catalog.id_of(group.uid, request["logStreamName"])
     if stream is None:
         raise no_stream()
-    # Taken out: CloudTrail does not record the texts of log events, and they may be many.
-    events = request.pop("logEvents")  # type: ignore[misc]
+    events = request["logEvents"]
     times = [event["timestamp"] for event in events]
     messages = [_bytes(event["message"]) for event in events]
     if not all(messages):

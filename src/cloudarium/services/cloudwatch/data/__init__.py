@@ -1,0 +1,1 @@
+"""Metric data queries: one engine for GetMetricData, alarms and graphs."""
