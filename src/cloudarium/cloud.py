@@ -173,7 +173,8 @@ class Process:
 
     def _has_images(self) -> bool:
         """Whether an earlier run left some in the data folder."""
-        return bool(self._boot.data_dir) and Path(self._boot.data_dir, "images").is_dir()
+        data = self._boot.data_dir
+        return bool(data and Path(data, "images").is_dir())
 
     async def _close(self, door: FrontDoor) -> None:
         log.info("stopping")

@@ -85,6 +85,7 @@ _MODULES = {
     "detach": "network",
     "exec": "exec",
     "image": "image",
+    "agent": "agent",
     "clock": "settings",
     "coverage": "settings",
     "version": "settings",
@@ -129,6 +130,11 @@ def build_parser() -> argparse.ArgumentParser:
     where = up.add_mutually_exclusive_group()
     where.add_argument("--data", metavar="DIR", help="keep state there (default: $XDG_DATA_HOME/cloudarium/<port>)")
     where.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
+    up.add_argument(
+        "--compute",
+        choices=("auto", "runc", "docker"),
+        help="what runs containers; docker: the engine at $DOCKER_HOST (default: $CLOUDARIUM_COMPUTE, else auto)",
+    )
     up.add_argument("--detach", action="store_true", help="run in the background; returns once the cloud is ready")
     add("down", "stop a cloud and wait until nothing of it is left")
     add("status", "say how a cloud is doing")
@@ -170,6 +176,11 @@ def build_parser() -> argparse.ArgumentParser:
     from cloudarium.cli.image import add_arguments
 
     add_arguments(image)
+
+    agent = add("agent", "run the CloudWatch agent on this machine", takes_port=False)
+    from cloudarium.cli.agent import add_arguments as add_agent_arguments
+
+    add_agent_arguments(agent)
 
     clock = add("clock", "read or steer the cloud's clock")
     clock.add_argument(

@@ -30,6 +30,8 @@ def up(options: argparse.Namespace, entry: str = CLOUD_ENTRY, modes: list[str] |
     """Run a cloud, in the foreground or detached. ``entry`` and ``modes`` are for tests of the process tree."""
     if sys.platform != "linux":
         raise Failure("Cloudarium runs on Linux only, so far", "use a Linux machine, virtual machine or container")
+    if getattr(options, "compute", None):
+        os.environ["CLOUDARIUM_COMPUTE"] = options.compute  # the whole process tree inherits it
     claim = Claim(options.port, None if options.ephemeral else options.data or runtime.default_data_dir(options.port))
     try:
         if options.detach:

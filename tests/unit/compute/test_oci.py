@@ -8,7 +8,7 @@ import pytest
 
 from cloudarium.substrate.compute.errors import ComputeError
 from cloudarium.substrate.compute.runc import capabilities, oci
-from cloudarium.substrate.compute.runc.driver import signal_number
+from cloudarium.substrate.compute.signals import signal_number
 from cloudarium.substrate.compute.spec import ContainerSpec, Mount, Resources, Ulimit
 
 LIMITS = frozenset({"cpu", "quota", "memory", "swap", "pids"})

@@ -63,6 +63,23 @@ class HostClient:
         """Give a listener of ``listen`` back; the cloud's own copies are to be closed too. Raises OSError."""
         await self._ask({"op": "close", "host": host, "port": port})
 
+    async def own_pid(self) -> int:
+        """This process's id on the host, for programs there that are to look at it. Raises OSError."""
+        request = {"op": "pid", "pid": os.getpid(), "within": os.stat("/proc/self/ns/pid").st_ino}
+        return int((await self._ask(request))[0]["pid"])
+
+    async def namespace(self, pid: int) -> int:
+        """A descriptor, the caller's, of the network namespace of a process of the host; never the host's own.
+
+        Raises OSError: EACCES for the host's own, and where the agent's user may not look at that process.
+        """
+        _, fds = await self._ask({"op": "namespace", "pid": pid})
+        if not fds:
+            raise OSError(errno.EBADMSG, "the host agent sent no namespace")
+        fd = fds.pop(0)
+        wire.discard(fds)
+        return fd
+
     async def ready(self) -> None:
         """Say that the cloud answers on its port: ``cloudarium up --detach`` returns now."""
         await self._ask({"op": "ready"})

@@ -2,8 +2,10 @@
 
 Requests are ``{"id": n, "op": …}``; answers ``{"id": n, "ok": true, …}`` with a descriptor where one was asked for,
 or ``{"id": n, "errno": …, "error": …}``. Operations: ``listen`` (host, port, kind), ``close`` (host, port),
-``dial`` (host, port, timeout seconds, kind), ``ready``, ``stopping``, ``failed`` (reason); a kind is tcp or udp. What
-cannot be understood is answered with EINVAL when it has an id, else ignored.
+``dial`` (host, port, timeout seconds, kind), ``ready``, ``stopping``, ``failed`` (reason); a kind is tcp or udp;
+``pid`` (of a process within a pid namespace, by inode: its id on the host), ``namespace`` (pid of the host: a
+descriptor of its network namespace, never the host's own). What cannot be understood is answered with EINVAL when it
+has an id, else ignored.
 """
 
 from __future__ import annotations
@@ -12,16 +14,19 @@ import errno
 import socket
 from collections import deque
 
-from cloudarium.substrate.host import wire
+from cloudarium.substrate.host import processes, wire
 from cloudarium.substrate.host.dials import Dials, describe
 from cloudarium.substrate.host.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable
     from typing import Any
 
     from cloudarium.substrate.host.listeners import Listeners
+
+    Given = socket.socket | io.FileIO
 
 MAX_DIAL_SECONDS = 120.0
 _LIFE = ("ready", "stopping", "failed")
@@ -44,7 +49,7 @@ class Session:
         self._listeners = listeners
         self._tell = tell
         self._dials = Dials(loop)
-        self._outgoing: deque[tuple[bytes, socket.socket | None]] = deque()
+        self._outgoing: deque[tuple[bytes, Given | None]] = deque()
         self._closed = False
         channel.setblocking(False)
         loop.watch(channel, READ, self._on_event)
@@ -126,6 +131,10 @@ class Session:
         elif op == "close":
             self._listeners.close(_host(message), _port(message))
             self._send({"id": id_, "ok": True})
+        elif op == "pid":
+            self._send({"id": id_, "ok": True, "pid": processes.outer_pid(_pid(message), _integer(message, "within"))})
+        elif op == "namespace":
+            self._send({"id": id_, "ok": True}, processes.network_namespace(_pid(message)))
         elif op in _LIFE:
             self._send({"id": id_, "ok": True})
             self._tell(op, str(message.get("reason", "")))
@@ -141,7 +150,7 @@ class Session:
     def _refuse(self, id_: int, number: int, text: str) -> None:
         self._send({"id": id_, "errno": number, "error": text})
 
-    def _send(self, answer: dict[str, Any], given: socket.socket | None = None) -> None:
+    def _send(self, answer: dict[str, Any], given: Given | None = None) -> None:
         """Send an answer; ``given`` goes with it and is closed here."""
         if self._closed:
             if given is not None:
@@ -173,6 +182,17 @@ def _host(message: dict[str, Any]) -> str:
     if not isinstance(host, str):
         raise TypeError("host is not a string")
     return "127.0.0.1" if host == "localhost" else host
+
+
+def _pid(message: dict[str, Any]) -> int:
+    return _integer(message, "pid")
+
+
+def _integer(message: dict[str, Any], name: str) -> int:
+    number = message[name]
+    if type(number) is not int or number <= 0:
+        raise ValueError(f"{number!r} is not a positive integer")
+    return number
 
 
 def _port(message: dict[str, Any]) -> int:

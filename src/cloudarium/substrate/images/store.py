@@ -247,8 +247,8 @@ class Images:
         """
         for container_id in self.containers():
             await self.discard(container_id)
-        kept = [self.root / owner for owner in SERVICES]
-        await asyncio.to_thread(lambda: [shutil.rmtree(each, True) for each in kept])
+        for folder in SERVICES:
+            await asyncio.to_thread(shutil.rmtree, self.root / folder, True)
         self._owners.unlink(missing_ok=True)
 
     # -- who needs what --------------------------------------------------------------------------------------------

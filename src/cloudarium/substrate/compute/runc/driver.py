@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import re
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 from cloudarium.kernel.clock import Clock
 from cloudarium.substrate.compute.errors import ComputeError
-from cloudarium.substrate.compute.runc import capabilities, oci, stats
+from cloudarium.substrate.compute.runc import stats
 from cloudarium.substrate.compute.runc.cgroups import Cgroups
 from cloudarium.substrate.compute.runc.container import (
     Container,
@@ -31,11 +29,14 @@ from cloudarium.substrate.compute.runc.container import (
     record_exit,
     write_json,
 )
+from cloudarium.substrate.compute.runc.executing import execute
 from cloudarium.substrate.compute.runc.folders import Folders
 from cloudarium.substrate.compute.runc.link import Link
 from cloudarium.substrate.compute.runc.machine import Machine
+from cloudarium.substrate.compute.runc.plan import make_plan
 from cloudarium.substrate.compute.runc.sessions import Session
 from cloudarium.substrate.compute.runtime import Recovered, RuntimeCapabilities, State, Watcher
+from cloudarium.substrate.compute.signals import signal_number
 from cloudarium.substrate.compute.spec import ContainerSpec, ExecSpec, Exit, Resources, Stats
 
 log = logging.getLogger(__name__)
@@ -204,7 +205,11 @@ class RuncRuntime:
         )
         container = self._containers[spec.id] = Container(facts, folder, self._on_exit)
         try:
-            write_json(folder / "create.json", self._plan(spec, program, cgroup, run))
+            pid = "" if spec.share_pid_with is None else self._namespace(spec.share_pid_with, "pid")
+            ipc = "" if spec.share_ipc_with is None else self._namespace(spec.share_ipc_with, "ipc")
+            root = str(self._folders.run / "runc")
+            plan = make_plan(spec, machine, program, run, cgroup=cgroup, runc_root=root, pid=pid, ipc=ipc)
+            write_json(folder / "create.json", plan)
             await self._spawn(spec, container, run)
             answer, _ = await container.ask("create")
             container.pid, container.namespaces = answer["pid"], answer["namespaces"]
@@ -215,54 +220,6 @@ class RuncRuntime:
             if isinstance(error, OSError):
                 raise ComputeError("failed", str(error)) from error
             raise
-
-    def _plan(self, spec: ContainerSpec, program: str, cgroup: str, run: Path) -> dict[str, Any]:
-        """What the shim needs to make the container."""
-        machine = self._machine
-        cgroups = machine.cgroups
-        around = machine.surroundings(spec, cgroup)
-        if spec.host_network and spec.network is not None:
-            raise ComputeError("invalid", "a network namespace and host_network exclude each other")
-        for content, target in (
-            (spec.hosts, "hosts"),
-            (spec.resolv_conf, "resolv.conf"),
-            (f"{spec.hostname or spec.id[:12]}\n", "hostname"),
-        ):
-            if content is not None and spec.argv:
-                (run / target).write_text(content)
-                (run / target).chmod(0o644)
-                around.files[f"/etc/{target}"] = str(run / target)
-        if spec.share_pid_with is not None:
-            around.pid_namespace = self._namespace(spec.share_pid_with, "pid")
-        if spec.share_ipc_with is not None:
-            around.ipc_namespace = self._namespace(spec.share_ipc_with, "ipc")
-        if spec.init and spec.share_pid_with is not None:
-            raise ComputeError("invalid", "init has no effect in a shared pid namespace")
-        chosen = oci.chosen_capabilities(spec, around)
-        bits = capabilities.mask(chosen)
-        return {
-            "id": spec.id,
-            "runc": program,
-            "runc_root": str(self._folders.run / "runc"),
-            "runc_env": {"PATH": oci.PATH},
-            "pause": not spec.argv,
-            "config": oci.config(spec, around) if spec.argv else {},
-            "overlay": {"lowers": spec.lowers, "upper": spec.upper, "work": spec.work, "merged": spec.merged},
-            "in_user_namespace": machine.in_user_namespace,
-            "user": spec.user,
-            "init": spec.init,
-            "own_pid_namespace": not (spec.init or spec.share_pid_with),
-            "terminal": spec.terminal,
-            "stdin": spec.stdin,
-            "logs": {"mode": spec.logs.mode, "limit": spec.logs.limit},
-            "procs": cgroups.files(cgroup, "cgroup.procs"),
-            "oom": cgroups.oom_file(cgroup),
-            "exec": {
-                "capabilities": {"bounding": bits, "effective": bits, "permitted": bits, "inheritable": 0},
-                "no_new_privileges": spec.no_new_privileges,
-                "rlimits": {f"RLIMIT_{name.upper()}": v for name, v in oci.rlimits(spec, around).items()},
-            },
-        }
 
     def _namespace(self, id_: str, kind: str) -> str:
         other = self._get(id_)
@@ -344,45 +301,7 @@ class RuncRuntime:
 
     async def exec(self, id: str, spec: ExecSpec) -> Session:
         """Run a further process in it."""
-        container = self._get(id)
-        if not spec.argv:
-            raise ComputeError("invalid", "no command specified")
-        wanted = {
-            "argv": spec.argv,
-            "env": list(spec.env) + (["TERM=xterm"] if spec.terminal else []),
-            "cwd": spec.cwd,
-            "user": spec.user,
-            "terminal": [spec.rows, spec.cols] if spec.terminal else None,
-        }
-        memory = os.memfd_create("exec", os.MFD_CLOEXEC)
-        mine: list[int] = []
-        theirs: list[int] = []
-        key = 0
-        try:
-            os.write(memory, json.dumps(wanted).encode())
-            if spec.terminal:
-                theirs.append(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
-                theirs += [os.dup(theirs[0]), os.dup(theirs[0])]
-            else:
-                (stdin, to_stdin), (from_out, out), (from_err, err) = os.pipe(), os.pipe(), os.pipe()
-                theirs, mine = [stdin, out, err], [to_stdin, from_out, from_err]
-            key, code = container.expect_exec()
-            answer, fds = await container.ask("exec", [*theirs, memory], key=key)
-        except BaseException:
-            container.execs.pop(key, None)
-            for fd in mine:
-                os.close(fd)
-            raise
-        finally:
-            for fd in (memory, *theirs):
-                os.close(fd)
-
-        async def kill(number: int) -> None:
-            with contextlib.suppress(ComputeError):
-                await container.ask("exec-signal", key=key, signal=number)
-
-        pipes = None if spec.terminal else (mine[0], mine[1], mine[2])
-        return Session(answer["pid"], fds[0] if fds else None, pipes, code, kill)
+        return await execute(self._get(id), spec)
 
     async def stats(self, id: str) -> Stats:
         """Counters now."""
@@ -449,21 +368,6 @@ class RuncRuntime:
                 watcher(container.id, end)
             except Exception:
                 log.exception("a watcher of containers failed")
-
-
-def signal_number(name: str) -> int:
-    """``SIGTERM``, ``TERM`` or ``15``; empty is SIGTERM. Raises ComputeError."""
-    text = name.strip().upper() or "TERM"
-    if text.isdigit() and 0 < int(text) <= signal.SIGRTMAX:
-        return int(text)
-    text = text if text.startswith("SIG") else f"SIG{text}"
-    base, plus, offset = text.partition("+")
-    try:
-        number = int(signal.Signals[base])
-        number += int(offset) if plus else 0
-    except (KeyError, ValueError):
-        raise ComputeError("invalid", f"invalid signal: {name}") from None
-    return number
 
 
 def _encode(facts: Facts) -> bytes:
