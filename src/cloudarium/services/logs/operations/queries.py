@@ -1,24 +1,158 @@
-"""Saved queries."""
+"""Queries of Logs Insights, run and saved."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import tokens
-from cloudarium.services.logs.errors import not_found, too_many
+from cloudarium.services.logs.errors import invalid, not_found, too_many
+from cloudarium.services.logs.insights.records import ACTIVE, COMPLETE, QueryRun
+from cloudarium.services.logs.lookup import group_of
 from cloudarium.services.logs.resources import QueryDefinition
+from cloudarium.services.logs.start import running
 
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import (
         DeleteQueryDefinitionRequestTypeDef,
+        DescribeQueriesRequestTypeDef,
         DescribeQueryDefinitionsRequestTypeDef,
+        GetLogGroupFieldsRequestTypeDef,
+        GetQueryResultsRequestTypeDef,
         PutQueryDefinitionRequestTypeDef,
+        StartQueryRequestTypeDef,
+        StopQueryRequestTypeDef,
     )
 
 _MOST = 1_000
+_AT_ONCE = 100
+"""Queries that an account may have under way in a region."""
+_PAGE = 10_000
+_AROUND = 8 * 60
+_RECENT = 15 * 60
+
+
+@operation(
+    partial="queryLanguage SQL and PPL; the commands anomaly, addtotals, join, logcompare, lookup, subqueries; "
+    "SOURCE of data sources; filterIndex with fields that need an index policy; other accounts' groups"
+)
+def start_query(ctx: Context, request: StartQueryRequestTypeDef) -> Answer:
+    """Start a query in CloudWatch Logs Insights' own language."""
+    # On first use only: the compiler and what runs it are of no use to those who only write logs.
+    from cloudarium.services.logs.insights.engine import queries
+    from cloudarium.services.logs.insights.starting import prepared
+
+    known = queries(ctx.cloud)
+    query = prepared(ctx, request, request_id())
+    if known.active(ctx.scope) >= _AT_ONCE:
+        raise too_many(f"Account maximum query concurrency limit of [{_AT_ONCE}] reached.")
+    known.submit(ctx.scope, query)
+    return {"queryId": query.id}
+
+
+@operation()
+async def get_query_results(ctx: Context, request: GetQueryResultsRequestTypeDef) -> Answer:
+    """A query's status and, when it is complete, one page of up to 10,000 results."""
+    from cloudarium.services.logs.insights.engine import queries
+
+    known = queries(ctx.cloud)
+    query = _query(ctx, request["queryId"])
+    place = tokens.position({**request, "maxItems": None}) if request.get("nextToken") else 0
+    answer: Answer = {
+        "queryLanguage": "CWLI",
+        "results": [],
+        "status": query.status,
+        "statistics": {
+            "recordsMatched": float(query.matched),
+            "recordsScanned": float(query.scanned),
+            "estimatedRecordsSkipped": 0.0,
+            "bytesScanned": float(query.bytes),
+            "estimatedBytesSkipped": 0.0,
+            "logGroupsScanned": float(len(query.groups)) if query.status == COMPLETE else 0.0,
+            "resultCount": float(query.found),
+        },
+    }
+    if query.status == COMPLETE:
+        found = await known.results(query)
+        beyond = place + (request.get("maxItems") or _PAGE)
+        answer["results"] = [
+            [{"field": field, "value": value} for field, value in row] for row in found[place:beyond]
+        ]  # fmt: skip
+        if beyond < len(found):
+            answer["nextToken"] = tokens.token(beyond, {**request, "maxItems": None})
+    return answer
+
+
+@operation()
+def stop_query(ctx: Context, request: StopQueryRequestTypeDef) -> Answer:
+    """Stop a query that is not over."""
+    from cloudarium.services.logs.insights.engine import queries
+
+    known = queries(ctx.cloud)
+    query = _query(ctx, request["queryId"])
+    if query.status not in ACTIVE:
+        raise invalid(f"Query with ID {query.id} is not in a running state: {query.status}")
+    known.stop(ctx.scope, query)
+    return {"success": True}
+
+
+def _query(ctx: Context, identifier: str) -> QueryRun:
+    found = ctx.table(QueryRun).get(ctx.scope, identifier)
+    if found is None:
+        raise not_found(f"Query with ID {identifier} does not exist.")
+    return found
+
+
+@operation()
+def describe_queries(ctx: Context, request: DescribeQueriesRequestTypeDef) -> Answer:
+    """Queries of the last seven days, newest first."""
+    from cloudarium.services.logs.insights.engine import queries
+
+    queries(ctx.cloud)
+    group, status = request.get("logGroupName"), request.get("status")
+    # Only queries in this language can have been started.
+    every = ctx.table(QueryRun).all(ctx.scope) if (request.get("queryLanguage") or "CWLI") == "CWLI" else []
+    found = [
+        each for each in every if (group is None or group in each.names) and (status is None or each.status == status)
+    ]
+    by_key = {f"{(1 << 62) - each.created:020d}{each.id}": each for each in found}
+    shown, more = tokens.page(sorted(by_key), request, 1_000, limit="maxResults")
+    return {"queries": [_info(by_key[key]) for key in shown], **more}
+
+
+def _info(query: QueryRun) -> Answer:
+    shown: Answer = {
+        "queryLanguage": "CWLI",
+        "queryId": query.id,
+        "queryString": query.text,
+        "status": query.status,
+        "createTime": query.created,
+        "queryDuration": query.duration,
+        "bytesScanned": float(query.bytes),
+        "userIdentity": query.user,
+    }
+    if query.names:
+        shown["logGroupName"] = query.names[0]
+    return shown
+
+
+@operation(partial="percentages come from a sample of 10,000 events; other accounts' groups")
+async def get_log_group_fields(ctx: Context, request: GetLogGroupFieldsRequestTypeDef) -> Answer:
+    """Fields of a group's events around a time, or of the last fifteen minutes."""
+    from cloudarium.services.logs.insights.fields import percentages
+
+    group = group_of(ctx, request)
+    center, now = request.get("time"), ctx.clock.now()
+    start, end = (now - _RECENT, now) if center is None else (center - _AROUND, center + _AROUND)
+    if group.retention is not None:
+        start = max(start, now - group.retention * 86_400)
+    first, last = int(start * 1000), int(end * 1000)
+    pieces = running(ctx.cloud).storage.pieces(group.uid, first, last)
+    found = await asyncio.to_thread(percentages, pieces, first, last)
+    return {"logGroupFields": [{"name": name, "percent": percent} for name, percent in found]}
 
 
 @operation()

@@ -14,7 +14,7 @@ from typing import Any
 from cloudarium.services.logs.storage.batch import Batch
 from cloudarium.services.logs.storage.catalog import Catalog
 from cloudarium.services.logs.storage.group import Group
-from cloudarium.services.logs.storage.sweep import ascending, descending
+from cloudarium.services.logs.storage.sweep import Piece, ascending, descending
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,10 @@ class LogStorage:
         wanted = None if streams is None else frozenset(streams)
         pieces = list(self._open(group).pieces(start, end, wanted))
         return (descending if newest_first else ascending)(pieces, start, end)
+
+    def pieces(self, group: str, start: int = 0, end: int = FOREVER) -> list[Piece]:
+        """What may have events from ``start`` to ``end``, for readers that need no order and read in a thread."""
+        return list(self._open(group).pieces(start, end, None))
 
     def since(self, group: str, seq: int) -> Iterator[Batch]:
         """Events in the order in which they came, from a sequence number on."""

@@ -35,6 +35,8 @@ def parse(text: str) -> tree.Query:
     """A query's tree; raises ``QueryFault``, or ``NotThere`` for commands that are not built."""
     if len(text) > MOST_CHARACTERS:
         raise QueryFault(f"the query is longer than {MOST_CHARACTERS} characters", MOST_CHARACTERS, len(text))
+    if (place := text.find("\0")) >= 0:
+        raise QueryFault("unexpected symbol found", place, place + 1)
     return _Commands(text).query()
 
 
@@ -47,7 +49,6 @@ class _Commands:
             "fields": lambda start: tree.Fields(self.items(), start=start, end=self.lexer.last_end),
             "display": lambda start: tree.Display(self.items(), start=start, end=self.lexer.last_end),
             "filter": self.filter,
-            "where": self.filter,
             "filterindex": self.filter_index,
             "stats": self.stats,
             "sort": self.sort,
@@ -123,7 +124,7 @@ class _Commands:
 
     def sort(self, start: int) -> Command:
         self.expressions.take_word("by")
-        orders = []
+        orders: list[tree.Order] = []
         while not orders or self.expressions.take_sign(","):
             at = self.lexer.token.start
             expression = self.expressions.expression()
@@ -147,7 +148,8 @@ class _Commands:
         place = self.lexer.token.start
         message = tree.Field(("@message",), start=place, end=place)
         at_pattern = self.lexer.token.kind == "string" or self.text.startswith("/", place)
-        operand = message if at_pattern else self.expressions.expression()
+        # No whole expression: a slash after the field begins the pattern.
+        operand = message if at_pattern else self.expressions.primary()
         begin = self.lexer.token.start
         pattern, regex = self.expressions.pattern()
         end = self.lexer.last_end
@@ -229,7 +231,7 @@ class _Commands:
 
     def _strings(self) -> tuple[str, ...]:
         self.expressions.expect_sign("[")
-        found = []
+        found: list[str] = []
         while not found or self.expressions.take_sign(","):
             if self.lexer.token.kind != "string":
                 raise self.lexer.unexpected()

@@ -55,13 +55,6 @@ class Expressions:
         if not self.take_sign(sign):
             raise self.lexer.unexpected()
 
-    def comma_separated(self, one: Callable[[], object]) -> list[object]:
-        """One or more, with commas between them."""
-        found = [one()]
-        while self.take_sign(","):
-            found.append(one())
-        return found
-
     # -- conditions ------------------------------------------------------------------------------------------------
 
     def expression(self) -> Expression:
@@ -130,14 +123,11 @@ class Expressions:
         return token.text, False
 
     def _in(self, left: Expression, start: int, negated: bool) -> Expression:
-        close = "]"
-        if not self.take_sign("["):
-            self.expect_sign("(")
-            close = ")"
+        self.expect_sign("[")
         options = [self._sum()]
         while self.take_sign(","):
             options.append(self._sum())
-        self.expect_sign(close)
+        self.expect_sign("]")
         end = self.lexer.last_end
         found = tree.In(left, tuple(options), start=start, end=end)
         return tree.Not(found, start=start, end=end) if negated else found
@@ -169,7 +159,7 @@ class Expressions:
     def _signed(self) -> Expression:
         start = self.lexer.token.start
         if not self.take_sign("-"):
-            return self._primary()
+            return self.primary()
         self._count()
         operand = self._deeper(self._signed)
         return tree.Minus(operand, start=start, end=self.lexer.last_end)
@@ -189,7 +179,8 @@ class Expressions:
 
     # -- primaries -------------------------------------------------------------------------------------------------
 
-    def _primary(self) -> Expression:
+    def primary(self) -> Expression:
+        """A constant, a field, a call, or anything in brackets."""
         token = self.lexer.token
         if self.take_sign("("):
             found = self.expression()

@@ -29,6 +29,7 @@ _WRITTEN = {
 UNITS = {name: unit for unit, names in _WRITTEN.items() for name in (unit, *names)}
 _PERIOD = re.compile(r"(\d+)(\D+)")
 _MOST = 100_000_000
+_MOST_MONTHS = 1_000
 
 
 def period(token: Token) -> tuple[int, str]:
@@ -39,6 +40,7 @@ def period(token: Token) -> tuple[int, str]:
         name = found[2].lower()
         # Names of more than one letter may be in the plural.
         unit = UNITS.get(name) or (UNITS.get(name[:-1]) if len(name) > 2 and name.endswith("s") else None)
-    if found is None or unit is None or not 0 < len(found[1]) < 10 or not 0 < int(found[1]) <= _MOST:
+    most = _MOST_MONTHS if unit in MONTHS else _MOST
+    if found is None or unit is None or not 0 < len(found[1]) < 10 or not 0 < int(found[1]) <= most:
         raise QueryFault(f"invalid time period: {token.text[:60]}", token.start, token.end)
     return int(found[1]), unit

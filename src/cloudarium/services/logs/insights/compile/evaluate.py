@@ -1,0 +1,169 @@
+"""Expressions as SQL, at a point of a query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+
+from cloudarium.services.logs.insights.compile import sql
+from cloudarium.services.logs.insights.compile.aggregates import NAMES, aggregate
+from cloudarium.services.logs.insights.compile.compare import among, compared
+from cloudarium.services.logs.insights.compile.functions import FUNCTIONS, call, ceiled, floored
+from cloudarium.services.logs.insights.compile.regexes import translated
+from cloudarium.services.logs.insights.compile.scope import Scope
+from cloudarium.services.logs.insights.compile.sql import Value, value
+from cloudarium.services.logs.insights.language import tree
+from cloudarium.services.logs.insights.language.lexer import QueryFault
+from cloudarium.services.logs.insights.language.tree import Expression
+
+_SPACES = re.compile(r"\s+")
+_TIMESTAMP = tree.Field(("@timestamp",))
+
+
+class Evaluator:
+    """Makes SQL of expressions. ``now`` is when the query began, in seconds since 1970."""
+
+    def __init__(self, text: str, scope: Scope, now: float) -> None:
+        self.scope = scope
+        self._text = text
+        self._now = now
+        self._unmasked = False
+        self._grouped: Mapping[str, Expression] | None = None
+        self._keys: Container[str] = ()
+
+    def value(self, node: Expression) -> Value:
+        """An expression of single rows."""
+        return self._made(node)
+
+    def condition(self, node: Expression) -> str:
+        """An expression as SQL BOOLEAN."""
+        return sql.truth(self.value(node))
+
+    def grouped(self, node: Expression, aliases: Mapping[str, Expression], keys: Container[str]) -> Value:
+        """An expression of ``stats``, of aggregates and ``keys``. ``aliases`` are those made earlier in the command."""
+        self._grouped, self._keys = aliases, keys
+        try:
+            return self._made(node)
+        finally:
+            self._grouped = None
+
+    def moment(self) -> str:
+        """SQL for @timestamp in milliseconds, as far as rows have one."""
+        return sql.moment(self.scope.resolve(_TIMESTAMP))
+
+    def _made(self, node: Expression) -> Value:
+        match node:
+            case tree.Number():
+                return sql.number_constant(node.value)
+            case tree.String():
+                return sql.text_constant(node.value)
+            case tree.Field():
+                return self._field(node)
+            case tree.Call():
+                return self._call(node)
+            case tree.Minus():
+                return value(f"(- {sql.number(self._made(node.operand))})", "number")
+            case tree.Arithmetic():
+                return self._arithmetic(node)
+            case tree.Comparison():
+                return compared(node.operator, self._made(node.left), self._made(node.right))
+            case tree.Logic():
+                tests = [sql.truth(self._made(each)) for each in node.operands]
+                return value("(" + f" {node.operator.upper()} ".join(tests) + ")", "bool")
+            case tree.Not():
+                return value(f"(NOT COALESCE({sql.truth(self._made(node.operand))}, false))", "bool")
+            case tree.Like():
+                return self._like(node)
+            case tree.In():
+                return among(self._made(node.operand), [self._made(each) for each in node.options])
+            case tree.Period():
+                raise QueryFault("unexpected time period", node.start, node.end)
+
+    def _field(self, node: tree.Field) -> Value:
+        if self._grouped is not None and node.name in self._grouped:
+            aliases = dict(self._grouped)
+            # An alias means what it was made of; itself within that is the field of the events.
+            return self._again(aliases.pop(node.name), aliases)
+        if self._grouped is not None and node.name not in self._keys:
+            raise QueryFault(f"Unknown symbols found in or after stats: {node.name[:100]}", node.start, node.end)
+        return self.scope.resolve(node, self._unmasked)
+
+    def _again(self, node: Expression, aliases: Mapping[str, Expression]) -> Value:
+        before, self._grouped = self._grouped, aliases
+        try:
+            return self._made(node)
+        finally:
+            self._grouped = before
+
+    def _arithmetic(self, node: tree.Arithmetic) -> Value:
+        left, right = sql.number(self._made(node.left)), sql.number(self._made(node.right))
+        match node.operator:
+            case "/":
+                made = f"(CAST({left} AS DOUBLE) / NULLIF({right}, 0))"
+            case "%":
+                made = f"({left} % NULLIF({right}, 0))"
+            case "^":
+                made = f"pow({left}, {right})"
+            case operator:
+                made = f"({left} {operator} {right})"
+        return value(made, "number")
+
+    def _like(self, node: tree.Like) -> Value:
+        shown = sql.text(self._made(node.operand))
+        if not node.regex:
+            return value(f"contains({shown}, {sql.literal(node.pattern)})", "bool")
+        regex = translated(node.pattern, node.start, node.end)
+        return value(f"regexp_matches({shown}, {sql.literal(regex.pattern)})", "bool")
+
+    def _call(self, node: tree.Call) -> Value:
+        written = _SPACES.sub(" ", self._text[node.start : node.end])
+        named = not self.scope.events if self._grouped is None else written in self._keys
+        if named and (known := self.scope.made.get(written)) is not None:
+            # ``sort count(*)`` after ``stats count(*)``.
+            return known
+        match node.name:
+            case "bin":
+                return self._bin(node)
+            case "datefloor" | "dateceil":
+                period = node.arguments[1] if len(node.arguments) == 2 else None
+                if not isinstance(period, tree.Period):
+                    raise QueryFault(f"{node.name} needs a time and a period", node.start, node.end)
+                moment = sql.moment(self._made(node.arguments[0]))
+                return value((floored if node.name == "datefloor" else ceiled)(moment, period), "time")
+            case "now" if not node.arguments:
+                return sql.number_constant(float(int(self._now)))
+            case "unmask":
+                return self._unmask(node)
+        if node.name in NAMES:
+            if self._grouped is None:
+                raise QueryFault(f"{node.name} may only be used in stats", node.start, node.end)
+            before, self._grouped = self._grouped, None
+            given = [self._made(each) for each in node.arguments]
+            made = aggregate(node, given, self._earlier)
+            self._grouped = before
+            return made
+        if node.name not in FUNCTIONS:
+            raise QueryFault(f"unknown function: {node.name[:60]}", node.start, node.end)
+        return call(node, [self._made(each) for each in node.arguments])
+
+    def _earlier(self) -> str:
+        moment = self.moment()
+        return f"row({moment}, seq)" if self.scope.events else moment
+
+    def _bin(self, node: tree.Call) -> Value:
+        period = node.arguments[-1] if node.arguments else None
+        if not isinstance(period, tree.Period) or len(node.arguments) > 2:
+            raise QueryFault("bin needs a period", node.start, node.end)
+        before, self._grouped = self._grouped, None
+        moment = sql.moment(self._made(node.arguments[0])) if len(node.arguments) == 2 else self.moment()
+        self._grouped = before
+        return value(floored(moment, period), "time")
+
+    def _unmask(self, node: tree.Call) -> Value:
+        if len(node.arguments) != 1:
+            raise QueryFault("unmask needs one field", node.start, node.end)
+        before, self._unmasked = self._unmasked, True
+        try:
+            return self._made(node.arguments[0])
+        finally:
+            self._unmasked = before

@@ -1,0 +1,45 @@
+"""What is to be done for a query, in order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cloudarium.services.logs.insights.compile.sql import Kind
+
+
+class Table(NamedTuple):
+    """Make a temporary table of a SELECT."""
+
+    name: str
+    select: str
+
+
+class Clusters(NamedTuple):
+    """Make a temporary table of the ``patterns.Cluster`` of what a SELECT of (template, current, previous) finds."""
+
+    name: str
+    select: str
+    diff: bool
+
+
+class Column(NamedTuple):
+    """A field of the results."""
+
+    name: str
+    kind: Kind
+
+
+class Plan(NamedTuple):
+    """Steps, then ``select``. ``matched`` counts the events that matched (empty: all that were scanned).
+
+    The columns of ``select`` are ``columns``, then for results that are events (``pointers``) group, time and sequence
+    number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used.
+    """
+
+    steps: tuple[Table | Clusters, ...]
+    select: str
+    columns: tuple[Column, ...]
+    pointers: bool
+    matched: str
+    diff: str | None
+    raw: bool

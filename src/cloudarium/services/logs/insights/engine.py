@@ -1,0 +1,234 @@
+"""Queries under way: scheduled, run in worker threads, kept for a week.
+
+A query is a record; its controller runs it, so a query that a crash interrupted is run again. Results are in a file of
+their own beside the logs, which is whole before the record says Complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from cloudarium.kernel.cloud import Cloud
+from cloudarium.kernel.store import Scope
+from cloudarium.services.logs.insights.compile import Plan, compiled
+from cloudarium.services.logs.insights.execution import Execution, Outcome
+from cloudarium.services.logs.insights.language import parse
+from cloudarium.services.logs.insights.ranges import before
+from cloudarium.services.logs.insights.records import (
+    ACTIVE,
+    CANCELLED,
+    COMPLETE,
+    FAILED,
+    RUNNING,
+    TIMEOUT,
+    QueryRun,
+)  # fmt: skip
+from cloudarium.services.logs.insights.results import rows
+from cloudarium.services.logs.insights.source import Events, Group, Stopped
+from cloudarium.services.logs.reading.masking import mask_of
+from cloudarium.services.logs.resources import LogGroup
+from cloudarium.services.logs.start import running
+
+log = logging.getLogger(__name__)
+
+CONTROLLER = "logs.queries"
+AT_ONCE = 2
+"""Queries that run at a time; each uses several threads."""
+LONGEST = 3_600.0
+KEPT = 7 * 86_400
+"""Seconds, by https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html."""
+MOST_KEPT = 10_000
+"""Queries of an account in a region; a dashboard that asks every second would have more within a week."""
+Rows = list[list[tuple[str, str]]]
+
+
+class Queries:
+    """The queries of one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._table = cloud.store.table(QueryRun)
+        self._groups = cloud.store.table(LogGroup)
+        self._storage = running(cloud).storage
+        self._folder = self._storage.root.parent / "logs-insights"
+        self._folder.mkdir(exist_ok=True)
+        self._spill = self._folder / "spill"
+        shutil.rmtree(self._spill, ignore_errors=True)
+        self._running: dict[str, Execution] = {}
+        self._active: dict[Scope, set[str]] = {}
+        for scope, each in self._table.everywhere():
+            if each.status in ACTIVE:
+                self._active.setdefault(scope, set()).add(each.id)
+        self._known: dict[Scope, dict[str, None]] = {}
+        """Ids, oldest first."""
+        for scope, each in sorted(self._table.everywhere(), key=lambda pair: pair[1].created):
+            self._known.setdefault(scope, {})[each.id] = None
+        kept = {name for names in self._known.values() for name in names}
+        for path in self._folder.glob("*.json"):
+            if path.stem not in kept:
+                path.unlink()
+
+    def begin(self) -> None:
+        """Take up the queries that there are."""
+        self._cloud.on_close(self.close)
+        self._cloud.controller(CONTROLLER, self.reconcile, self.keys, workers=AT_ONCE)
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        _queries.pop(self._cloud, None)
+        for execution in list(self._running.values()):
+            execution.stop()
+
+    def keys(self) -> Iterable[tuple[Scope, str]]:
+        """Every query: those that are over wait for their end."""
+        return [(scope, each.id) for scope, each in self._table.everywhere()]
+
+    def active(self, scope: Scope) -> int:
+        """How many queries of an account in a region are scheduled or running."""
+        return len(self._active.get(scope, ()))
+
+    def submit(self, scope: Scope, query: QueryRun) -> None:
+        """Schedule a query."""
+        self._table.put(scope, query)
+        self._active.setdefault(scope, set()).add(query.id)
+        names = self._known.setdefault(scope, {})
+        names[query.id] = None
+        while len(names) > MOST_KEPT and (oldest := next(iter(names))) not in self._active[scope]:
+            self._forget(scope, oldest)
+        self._cloud.enqueue(CONTROLLER, (scope, query.id))
+
+    def stop(self, scope: Scope, query: QueryRun) -> None:
+        """Cancel a query that is not over."""
+        self._over(scope, query.replace(status=CANCELLED))
+        if (execution := self._running.get(query.id)) is not None:
+            execution.stop()
+
+    async def results(self, query: QueryRun) -> Rows:
+        """What a complete query found."""
+        return await asyncio.to_thread(_read, self._path(query.id))
+
+    # -- running ---------------------------------------------------------------------------------------------------
+
+    async def reconcile(self, key: tuple[Scope, str]) -> float | None:
+        """Run a query, or drop it when its time is over."""
+        scope, name = key
+        query = self._table.get(scope, name)
+        if query is None:
+            return None
+        if query.status in ACTIVE:
+            query = query.replace(status=RUNNING)
+            self._table.put(scope, query)
+            finished = await self._run(scope, query)
+            current = self._table.get(scope, name)
+            if current is not None and current.status == RUNNING:
+                self._over(scope, finished)
+        remaining = query.created / 1000 + KEPT - self._cloud.clock.now()
+        if remaining > 0:
+            return remaining
+        self._forget(scope, name)
+        return None
+
+    def _forget(self, scope: Scope, name: str) -> None:
+        self._known.get(scope, {}).pop(name, None)
+        self._table.delete(scope, name)
+        self._path(name).unlink(missing_ok=True)
+
+    def _over(self, scope: Scope, query: QueryRun) -> None:
+        duration = int(self._cloud.clock.now() * 1000) - query.created
+        self._table.put(scope, query.replace(duration=duration))
+        self._active.get(scope, set()).discard(query.id)
+
+    async def _run(self, scope: Scope, query: QueryRun) -> QueryRun:
+        execution = self._running[query.id] = Execution()
+        try:
+            plan = compiled(parse(query.text), query.created / 1000, query.limit)
+            parts = self._parts(scope, query, plan)
+            thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, *parts))
+            try:
+                async with self._cloud.clock.timeout(LONGEST):
+                    found, outcome = await asyncio.shield(thread)
+            except (TimeoutError, asyncio.CancelledError):
+                execution.stop()
+                # The thread reads files that must stay open until it is done.
+                await asyncio.wait([thread])
+                if not thread.cancelled():
+                    thread.exception()
+                raise
+        except TimeoutError:
+            return query.replace(status=TIMEOUT)
+        except Stopped:
+            return query.replace(status=CANCELLED)
+        except Exception as error:
+            log.warning("query %s failed: %s", query.id, error)
+            return query.replace(status=FAILED, message=str(error))
+        finally:
+            self._running.pop(query.id, None)
+        return query.replace(
+            status=COMPLETE, matched=outcome.matched, scanned=outcome.scanned, bytes=outcome.bytes, found=found
+        )
+
+    def _parts(self, scope: Scope, query: QueryRun, plan: Plan) -> tuple[list[Group], Events, Events | None]:
+        """What the thread reads, put together while nothing else changes it."""
+        groups, stopped = [], self._running[query.id].stopped
+        for uid in query.groups:
+            listed = self._groups.find(scope, "uid", uid)
+            if listed:
+                groups.append(self._group(scope, listed[0]))
+
+        def events(start: int, end: int) -> Events:
+            parts = [(group, self._storage.pieces(group.uid, max(start, group.oldest), end)) for group in groups]
+            return Events(parts, start, end, plan.raw, stopped)
+
+        earlier = events(*before(plan.diff, query.start, query.end)) if plan.diff is not None else None
+        return groups, events(query.start, query.end), earlier
+
+    def _group(self, scope: Scope, group: LogGroup) -> Group:
+        oldest = 0
+        if group.retention is not None:
+            oldest = int((self._cloud.clock.now() - group.retention * 86_400) * 1000)
+        mask = mask_of(group, False) if group.protections else None
+        return Group(group.uid, group.name, scope.account, scope.region, oldest, mask)
+
+    def _work(
+        self,
+        execution: Execution,
+        plan: Plan,
+        query: QueryRun,
+        groups: list[Group],
+        now: Events,
+        earlier: Events | None,
+    ) -> tuple[int, Outcome]:
+        catalog = self._storage.root / "catalog.db"
+        outcome = execution.run(plan, groups, catalog, self._spill, now, earlier)
+        made = rows(plan, outcome.rows)
+        path = self._path(query.id)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.json.encode(made))
+        temporary.rename(path)
+        return len(made), outcome._replace(rows=[])
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def _read(path: Path) -> Rows:
+    return msgspec.json.decode(path.read_bytes(), type=Rows)
+
+
+_queries: WeakKeyDictionary[Cloud, Queries] = WeakKeyDictionary()
+
+
+def queries(cloud: Cloud) -> Queries:
+    """A cloud's queries, taken up on the first call: an account that never asks has nothing running."""
+    found = _queries.get(cloud)
+    if found is None:
+        found = _queries[cloud] = Queries(cloud)
+        found.begin()
+    return found

@@ -1,0 +1,166 @@
+"""A plan carried out by DuckDB, in a worker thread.
+
+Each query has a database of its own in memory, with bounds on memory, on what may be spilled to disk, and with no way
+to files: whatever a query says, there is nothing else to be read than its own events.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloudarium.kernel.errors import AwsError
+from cloudarium.services.logs.insights.compile import Plan
+from cloudarium.services.logs.insights.compile.plan import Clusters
+from cloudarium.services.logs.insights.patterns import clusters
+from cloudarium.services.logs.insights.source import Events, Group, Stopped, streams
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "1GB"
+SPILL = "8GB"
+THREADS = 4
+LARGEST = 256 << 20
+"""Characters of all results of a query."""
+_FETCH = 500
+
+
+class Outcome(NamedTuple):
+    """What a query found: rows as in ``Plan.columns`` (then group, time and sequence number), and what it looked at."""
+
+    rows: list[tuple[Any, ...]]
+    matched: int
+    scanned: int
+    bytes: int
+
+
+def engine() -> Any:
+    """DuckDB; raises an error that says how to get it."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise AwsError(
+            "ServiceUnavailableException",
+            "CloudWatch Logs Insights needs the package duckdb: pip install 'cloudarium[insights]'",
+            503,
+        ) from error
+    return duckdb
+
+
+class Execution:
+    """One query's run. ``stop`` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def stopped(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Make ``run`` raise ``Stopped`` soon."""
+        self._stopped.set()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def run(
+        self, plan: Plan, groups: Sequence[Group], catalog: Path, folder: Path, now: Events, earlier: Events | None
+    ) -> Outcome:
+        """Carry out a plan. ``earlier`` are the events that a ``diff`` compares with; ``folder`` is for spilling.
+
+        Raises ``Stopped``, or DuckDB's ``Error``.
+        """
+        duckdb = engine()
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": min(THREADS, os.cpu_count() or 1),
+                "memory_limit": MEMORY,
+                "temp_directory": str(folder),
+                "max_temp_directory_size": SPILL,
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        with self._lock:
+            self._connection = connection
+        try:
+            for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+                connection.execute(f"SET {setting}")
+            return self._run(connection, plan, groups, catalog, now, earlier)
+        except (duckdb.Error, RuntimeError) as error:
+            if self.stopped():
+                raise Stopped("the query was stopped") from error
+            raise
+        finally:
+            with self._lock:
+                self._connection = None
+            connection.close()
+
+    def _run(
+        self, connection: Any, plan: Plan, groups: Sequence[Group], catalog: Path, now: Events, earlier: Events | None
+    ) -> Outcome:
+        relations = {"events": now.relation(), "streams": streams(catalog, groups)}
+        if earlier is not None:
+            relations["earlier"] = earlier.relation()
+        for name, relation in relations.items():
+            connection.register(name, relation)
+        connection.execute(
+            "CREATE TEMP TABLE groups "
+            "(number BIGINT, uid VARCHAR, log VARCHAR, is_lambda BOOLEAN, account VARCHAR, region VARCHAR)"
+        )
+        connection.executemany(
+            "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (number, each.uid, f"{each.account}:{each.name}", each.name.startswith("/aws/lambda/"),
+                 each.account, each.region)
+                for number, each in enumerate(groups)
+            ],
+        )  # fmt: skip
+        for step in plan.steps:
+            self._check()
+            if isinstance(step, Clusters):
+                self._cluster(connection, step)
+            else:
+                connection.execute(f"CREATE TEMP TABLE {step.name} AS {step.select}")
+        self._check()
+        matched = connection.execute(plan.matched).fetchone()[0] if plan.matched else None
+        rows = self._fetch(connection.execute(plan.select))
+        scanned = now.records + (earlier.records if earlier is not None else 0)
+        size = now.bytes + (earlier.bytes if earlier is not None else 0)
+        return Outcome(rows, scanned if matched is None else matched, scanned, size)
+
+    def _fetch(self, found: Any) -> list[tuple[Any, ...]]:
+        """Every row, as long as they are not too much for memory: a message may have a megabyte."""
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        while some := found.fetchmany(_FETCH):
+            self._check()
+            size += sum(len(value) for row in some for value in row if isinstance(value, str))
+            if size > LARGEST:
+                raise RuntimeError(f"the results are larger than {LARGEST >> 20} MiB: use limit, or fewer fields")
+            rows += some
+        return rows
+
+    def _cluster(self, connection: Any, step: Clusters) -> None:
+        found = clusters(connection.execute(step.select).fetchall())
+        if not step.diff:
+            found = [each for each in found if each.current]
+        connection.execute(
+            f"CREATE TEMP TABLE {step.name} (pattern VARCHAR, current BIGINT, ratio DOUBLE, severity VARCHAR, "
+            "previous BIGINT, change BIGINT)"
+        )
+        if found:
+            connection.executemany(f"INSERT INTO {step.name} VALUES (?, ?, ?, ?, ?, ?)", found)
+
+    def _check(self) -> None:
+        if self.stopped():
+            raise Stopped("the query was stopped")

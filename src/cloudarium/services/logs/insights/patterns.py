@@ -1,0 +1,107 @@
+"""Patterns: lines that differ only in what varies, taken together.
+
+Lines come as templates (``compile.templates``), of which there are few however many lines there are. Templates of
+equally many words, of which most are the same, become one: the words in which they differ become tokens. Finally the
+tokens of a pattern get numbers, as AWS shows them: ``<Time-1> [INFO] stored <ID-2>``.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData_Patterns.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import count
+from typing import NamedTuple
+
+_ALIKE = 0.6
+"""The part of words that must be the same."""
+_COMPARED = 200
+"""Patterns of one length with which a template is compared at most."""
+_MOST_WORDS = 400
+_SPLIT = re.compile(r"(\s+|[=,;:\"'()\[\]{}|])")
+_TOKEN = re.compile(r"<(Time|UUID|IP|ID|Number|Token)>")
+_LABELS = {
+    "FATAL": "Fatal", "CRITICAL": "Critical", "EMERG": "Critical", "ALERT": "Critical",
+    "ERROR": "Error", "ERR": "Error", "WARNING": "Warning", "WARN": "Warning",
+    "NOTICE": "Info", "INFO": "Info", "DEBUG": "Debug", "TRACE": "Trace",
+}  # fmt: skip
+_SEVERITY = re.compile(rf"\b({'|'.join(_LABELS)})\b", re.IGNORECASE)
+
+
+class Cluster(NamedTuple):
+    """A pattern and how often it was found; ``previous`` in the time range that a ``diff`` compares with."""
+
+    pattern: str
+    current: int
+    ratio: float
+    severity: str | None
+    previous: int
+    change: int
+
+
+class _Group:
+    __slots__ = ("current", "previous", "severity", "words")
+
+    def __init__(self, words: list[str], severity: str | None, current: int, previous: int) -> None:
+        self.words = words
+        self.severity = severity
+        self.current = current
+        self.previous = previous
+
+    def alike(self, words: list[str]) -> bool:
+        texts = [(a, b) for a, b in zip(self.words, words, strict=True) if not _SPLIT.fullmatch(a) or a != b]
+        # What separates words must be the same everywhere.
+        if any(a != b and (_SPLIT.fullmatch(a) or _SPLIT.fullmatch(b)) for a, b in texts):
+            return False
+        same = sum(a == b for a, b in texts)
+        return same < len(texts) and same / len(texts) >= _ALIKE
+
+    def take(self, words: list[str], current: int, previous: int) -> None:
+        self.words = [a if a == b else "<Token>" for a, b in zip(self.words, words, strict=True)]
+        self.current += current
+        self.previous += previous
+
+
+def severity(text: str) -> str | None:
+    """The level that a line names first."""
+    found = _SEVERITY.search(text)
+    return _LABELS[found[1].upper()] if found else None
+
+
+def clusters(templates: Iterable[tuple[str, int, int]]) -> list[Cluster]:
+    """Patterns of templates, each with how often it was found now and before. The most frequent should come first."""
+    groups: dict[tuple[int, str | None], list[_Group]] = {}
+    total = 0
+    for template, current, previous in templates:
+        total += current
+        words = [word for word in _SPLIT.split(template) if word]
+        level = severity(template)
+        known = groups.setdefault((len(words), level), [])
+        target = None
+        if len(words) <= _MOST_WORDS:
+            target = next((group for group in known[:_COMPARED] if group.alike(words)), None)
+        if target is not None:
+            target.take(words, current, previous)
+        else:
+            known.append(_Group(words, level, current, previous))
+    merged: dict[str, _Group] = {}
+    for group in (each for listed in groups.values() for each in listed):
+        pattern = "".join(group.words)
+        if (same := merged.get(pattern)) is not None:
+            same.current += group.current
+            same.previous += group.previous
+        else:
+            merged[pattern] = group
+    return [
+        Cluster(
+            _numbered(pattern), group.current, round(group.current / total, 4) if total else 0.0, group.severity,
+            group.previous, group.current - group.previous,
+        )
+        for pattern, group in merged.items()
+    ]  # fmt: skip
+
+
+def _numbered(pattern: str) -> str:
+    numbers = count(1)
+    return _TOKEN.sub(lambda found: f"<{found[1]}-{next(numbers)}>", pattern)

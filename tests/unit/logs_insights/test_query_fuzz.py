@@ -1,0 +1,72 @@
+"""Whatever can be said in the language also runs: no query that was accepted fails in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cloudarium.services.logs.insights.language import QueryFault
+
+LINES = [
+    '{"n": 1, "s": "a", "j": {"x": [1, 2]}}', '{"n": "nan", "s": "1e999", "j": null}', "plain 1.2.3.4 text",
+    "2 123456789010 eni-1235b8ca123456789 10.0.0.1 10.0.0.2 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK",
+    '{"n": 99999999999999999999999, "s": "", "big": -9e18}', "",
+]  # fmt: skip
+_FIELDS = st.sampled_from(
+    ["n", "s", "j.x.0", "@timestamp", "@message", "@logStream", "bytes", "nope", "js", "js.x", "p"]
+)
+_CONSTANTS = st.sampled_from(
+    ["1", "1e18", "big", "'infinity'", "2 ^ 2000", "0", "-2.5", "1e300", "'a'", "''", "'1'", '"x\'y"']
+)
+_BINARY = st.sampled_from(["+", "-", "*", "/", "%", "^", "=", "!=", "<", ">=", "and", "or"])
+_ONE = st.sampled_from(
+    ["abs", "ceil", "floor", "log", "sqrt", "ispresent", "isempty", "isblank", "trim", "strlen", "toupper", "jsonParse",
+     "jsonStringify", "fromMillis", "toMillis", "isValidIp", "isValidIpV6", "unmask", "not "]
+)  # fmt: skip
+_TWO = st.sampled_from(["greatest", "least", "coalesce", "concat", "strcontains", "ltrim", "substr", "case"])
+_OTHER = ["like 'a'", "not like /a|b/", "in [1, 'a']", "not in ['x']", "=~ /^$/"]
+
+
+def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(inner, _BINARY, inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(_ONE, inner).map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(_TWO, inner, inner).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
+        st.tuples(inner, st.sampled_from(_OTHER)).map(lambda t: f"({t[0]} {t[1]})"),
+        inner.map(lambda e: f"datefloor({e}, 1h)"),
+        inner.map(lambda e: f"dateceil({e}, 1mo)"),
+        inner.map(lambda e: f"isIpInSubnet({e}, '10.0.0.0/9')"),
+        inner.map(lambda e: f"if({e}, {e}, 'z')"),
+    )
+
+
+_EXPRESSIONS = st.recursive(st.one_of(_FIELDS, _CONSTANTS), _deeper, max_leaves=6)
+_AGGREGATES = st.sampled_from(
+    ["count", "count_distinct", "sum", "avg", "min", "max", "median", "stddev", "earliest", "latest", "sortsFirst"]
+)
+_COMMANDS = st.one_of(
+    _EXPRESSIONS.map(lambda e: f"fields {e} as made"),
+    _EXPRESSIONS.map(lambda e: f"filter {e}"),
+    _EXPRESSIONS.map(lambda e: f"sort {e} desc"),
+    _EXPRESSIONS.map(lambda e: f"display {e} as shown"),
+    _EXPRESSIONS.map(lambda e: f"pattern {e}"),
+    _EXPRESSIONS.map(lambda e: f"unnest {e} into un"),
+    st.just("parse @message '*:*' as p, q"),
+    st.just("limit 2"),
+    st.just("dedup s, n"),
+    st.tuples(_AGGREGATES, _EXPRESSIONS, _EXPRESSIONS).map(
+        lambda t: f"stats {t[0]}({t[1]}) as made by {t[2]} as n, bin(1m)"
+    ),
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_COMMANDS, min_size=1, max_size=4))
+def test_every_accepted_query_runs(run: Callable[..., Any], commands: list[str]) -> None:
+    try:
+        run(" | ".join(["fields jsonParse(@message) as js", *commands]), LINES)
+    except QueryFault:
+        pass
