@@ -1,0 +1,438 @@
+"""Real files, and a CloudWatch Logs that is played: what is sent, once, whatever happens to the files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudarium.agent import daemon
+from cloudarium.agent.config.plan import FilePlan
+from cloudarium.agent.journal import Journal
+from cloudarium.agent.logs.sender import Retry, Sender, Target, backoff
+from cloudarium.agent.logs.shipper import Shipper
+from cloudarium.agent.logs.source import Source
+from cloudarium.agent.logs.state import States
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Machine:
+    """Sources of a folder, driven by hand: everything read counts as sent at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        self.tick = 0.0
+
+    def source(self, path: str, *, older: bool = False, **fields: Any) -> Source:
+        plan = FilePlan(path=str(self.folder / path), group="g", stream="s", key="k", **fields)
+        return Source(plan, States(str(self.folder / ".state"), self.said.append), self.said.append, older=older)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def ship(self, source: Source, seconds: float = 1.0) -> list[str]:
+        """Let time pass in steps of half a second; returns what was sent."""
+        sent = []
+        for _ in range(int(seconds * 2)):
+            self.tick += 0.5
+            for _, events in source.scan(NOW, self.tick):
+                sent += [event.message for event in events if event.message is not None]
+            for tail in list(source.tails):
+                if not tail.is_open:
+                    continue
+                for event in source.read(tail, NOW, self.tick):
+                    sent += [event.message] if event.message is not None else []
+                    tail.committed = event.end
+            source.close_finished(self.tick)
+            source.save()
+        return sent
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_line_without_its_end_waits(machine: Machine) -> None:
+    machine.write("a", "one\ntw")
+    source = machine.source("a")
+    assert machine.ship(source, 2) == ["one"]
+    machine.write("a", "o\n")
+    assert machine.ship(source, 2) == ["two"]
+
+
+def test_renamed_and_the_last_line_has_no_end(machine: Machine) -> None:
+    path = machine.write("a", "one\n")
+    source = machine.source("a")
+    assert machine.ship(source, 2) == ["one"]
+    machine.write("a", "two")
+    path.rename(machine.folder / "a.1")
+    machine.write("a", "three\n")
+    assert machine.ship(source, 2) == ["three"]
+    assert machine.ship(source, 6) == ["two"]
+    assert [tail.path for tail in source.tails] == [str(path)]
+
+
+def test_copied_and_truncated_then_longer_than_before(machine: Machine) -> None:
+    path = machine.write("a", "one\n")
+    source = machine.source("a")
+    assert machine.ship(source, 2) == ["one"]
+    os.truncate(path, 0)
+    machine.write("a", "two is longer than one was\n")
+    assert machine.ship(source, 3) == ["two is longer than one was"]
+    assert any("was truncated" in said for said in machine.said)
+
+
+def test_a_restart_continues_where_it_was(machine: Machine) -> None:
+    path = machine.write("a", "one\ntwo\n")
+    assert machine.ship(machine.source("a"), 2) == ["one", "two"]
+    machine.write("a", "three\n")
+    assert machine.ship(machine.source("a"), 2) == ["three"]
+    machine.write("a", "four\n")
+    path.rename(machine.folder / "renamed")
+    machine.write("a", "five\n")
+    assert machine.ship(machine.source("a"), 3) == ["four", "five"]
+    os.truncate(path, 0)
+    machine.write("a", "six is longer\n")
+    assert machine.ship(machine.source("a"), 2) == ["six is longer"]
+
+
+def test_a_pending_event_is_not_counted_as_sent(machine: Machine) -> None:
+    machine.write("a", "1 one\nmore\n")
+    assert machine.ship(machine.source("a", start_pattern="^[0-9]"), 1) == []
+    machine.write("a", "even more\n2 two\n")
+    assert machine.ship(machine.source("a", start_pattern="^[0-9]"), 1) == ["1 one\nmore\neven more"]
+
+
+def test_the_newest_of_several_files_is_followed_after_the_older_is_read(machine: Machine) -> None:
+    os.utime(machine.write("app.2026-01", "old\n"), (1, 1))
+    os.utime(machine.write("app.2026-02", "new\n"), (2, 2))
+    source = machine.source("app.*")
+    assert machine.ship(source, 2) == ["new"]
+    machine.write("app.2026-02", "last words\n")
+    os.utime(machine.folder / "app.2026-02", (3, 3))
+    os.utime(machine.write("app.2026-03", "newest\n"), (4, 4))
+    assert sorted(machine.ship(source, 8)) == ["last words", "newest"]
+    # Somebody writes to the older one again: what was sent of it is not sent again.
+    machine.write("app.2026-02", "afterwards\n")
+    os.utime(machine.folder / "app.2026-02", (5, 5))
+    assert machine.ship(source, 3) == ["afterwards"]
+    assert machine.ship(machine.source("app.*"), 3) == []
+
+
+def test_two_files_that_take_turns_are_sent_once(machine: Machine) -> None:
+    source = machine.source("app.*")
+    sent = []
+    for turn in range(6):
+        name = f"app.{turn % 2}"
+        os.utime(machine.write(name, f"{turn}\n"), (turn, turn))
+        sent += machine.ship(source, 2)
+    assert sent == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_rotated_file_that_matches_the_pattern_too_is_not_sent_again(machine: Machine) -> None:
+    path = machine.write("app.log", "one\n")
+    source = machine.source("app.log*", every_file=True)
+    assert machine.ship(source, 2) == ["one"]
+    path.rename(machine.folder / "app.log.1")
+    machine.write("app.log", "two\n")
+    assert machine.ship(source, 8) == ["two"]
+    assert machine.ship(source, 8) == []
+    assert machine.ship(machine.source("app.log*", every_file=True), 3) == []
+
+
+def test_finished_files_are_removed_where_asked(machine: Machine) -> None:
+    os.utime(machine.write("app.1", "one\n"), (1, 1))
+    source = machine.source("app.*", auto_removal=True)
+    assert machine.ship(source, 8) == ["one"]
+    assert (machine.folder / "app.1").exists()
+    machine.write("app.2", "two\n")
+    assert machine.ship(source, 8) == ["two"]
+    assert not (machine.folder / "app.1").exists() and (machine.folder / "app.2").exists()
+
+
+def test_blacklisted_and_compressed_files_are_left_alone(machine: Machine) -> None:
+    for name in ("a.log", "b.log", "c.log.gz"):
+        machine.write(name, f"{name}\n")
+    assert machine.ship(machine.source("*", every_file=True, blacklist="^b"), 2) == ["a.log"]
+
+
+def test_the_older_agent_waits_for_its_fingerprint_and_may_start_at_the_end(machine: Machine) -> None:
+    machine.write("a", "one\ntwo\n")
+    source = machine.source("a", older=True, fingerprint_lines=(2, 3))
+    assert machine.ship(source, 2) == []
+    machine.write("a", "three\n")
+    assert machine.ship(source, 2) == ["one", "two", "three"]
+    machine.write("b", "before\n")
+    late = machine.source("b", from_end=True)
+    assert machine.ship(late, 2) == []
+    machine.write("b", "after\n")
+    assert machine.ship(late, 2) == ["after"]
+
+
+def test_a_file_let_go_is_found_again(machine: Machine) -> None:
+    path = machine.write("a", "one\n")
+    source = machine.source("a")
+    machine.ship(source, 2)
+    source.tails[0].close()
+    path.rename(machine.folder / "a.1")
+    with open(machine.folder / "a.1", "a") as file:
+        file.write("two\n")
+    assert machine.ship(source, 2) == ["two"]
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_tried_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.write("a", "one\n")
+    source = machine.source("a")
+    source.scan(NOW, 0.0)
+    read = os.pread
+
+    def broken(*arguments: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", broken)
+    assert machine.ship(source, 3) == []
+    monkeypatch.setattr(os, "pread", read)
+    assert machine.ship(source, 2) == ["one"]
+    assert [said for said in machine.said if "Input/output" in said] == [
+        f"{machine.folder}/a cannot be read: Input/output error"
+    ]
+
+
+def test_a_file_that_is_removed_while_it_is_let_go_is_given_up(machine: Machine) -> None:
+    path = machine.write("a", "one\n")
+    source = machine.source("a")
+    machine.ship(source, 2)
+    source.tails[0].close()
+    path.unlink()
+    assert machine.ship(source, 1) == []
+    machine.write("a", "two\n")
+    assert machine.ship(source, 2) == ["two"]
+    assert any("was removed" in said for said in machine.said)
+
+
+def test_utf16_with_a_byte_order_mark(machine: Machine) -> None:
+    (machine.folder / "a").write_bytes("日本\nline\n".encode("utf-16"))
+    assert machine.ship(machine.source("a", encoding="utf-16"), 2) == ["日本", "line"]
+    (machine.folder / "b").write_bytes(b"\xfe\xff" + "日本\n".encode("utf-16-be"))
+    assert machine.ship(machine.source("b", encoding="utf-16"), 2) == ["日本"]
+
+
+def test_a_state_that_is_no_state_is_put_aside(machine: Machine) -> None:
+    machine.write("a", "one\n")
+    machine.ship(machine.source("a"), 2)
+    (state,) = (machine.folder / ".state").iterdir()
+    state.write_text("{")
+    assert machine.ship(machine.source("a"), 2) == ["one"]
+    assert any("is not understood" in said for said in machine.said)
+    state.write_text('{"files": [{"path": 5}]}')
+    assert machine.ship(machine.source("a"), 2) == ["one"]
+
+
+# -- sending ----------------------------------------------------------------------------------------------------------
+
+
+def error(code: str, status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutLogEvents")  # type: ignore[arg-type]
+
+
+class Logs:
+    """CloudWatch Logs: groups with streams, and errors to give first."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self.calls: list[str] = []
+        self.answer: dict[str, Any] = {}
+        self.poison = "poison"
+
+    def create_log_group(self, logGroupName: str, **more: str) -> None:
+        self.calls.append(f"group {logGroupName} {more}")
+        self.groups[logGroupName] = {}
+
+    def create_log_stream(self, logGroupName: str, logStreamName: str) -> None:
+        if logGroupName not in self.groups:
+            raise error("ResourceNotFoundException")
+        if logStreamName in self.groups[logGroupName]:
+            raise error("ResourceAlreadyExistsException")
+        self.groups[logGroupName][logStreamName] = []
+
+    def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> None:
+        if logGroupName not in self.groups:
+            raise error("ResourceNotFoundException")
+        self.calls.append(f"retention {retentionInDays}")
+
+    def put_log_events(self, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.errors:
+            raise self.errors.pop(0)
+        if logStreamName not in self.groups.get(logGroupName, {}):
+            raise error("ResourceNotFoundException")
+        if any(event["message"] == self.poison for event in logEvents):
+            raise error("InvalidParameterException")
+        self.groups[logGroupName][logStreamName] += logEvents
+        return self.answer
+
+
+def events(*messages: str) -> list[dict[str, Any]]:
+    return [{"timestamp": 1, "message": message} for message in messages]
+
+
+def test_groups_and_streams_are_made_once_with_their_class_and_retention() -> None:
+    logs = Logs()
+    sender = Sender(logs, pytest.fail)
+    target = Target("g", "s", "INFREQUENT_ACCESS", 7)
+    sender.send(target, events("a"))
+    sender.send(target, events("b"))
+    assert logs.calls == ["group g {'logGroupClass': 'INFREQUENT_ACCESS'}", "retention 7"]
+    assert [event["message"] for event in logs.groups["g"]["s"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [error("ThrottlingException"), error("InternalFailure", 500), EndpointConnectionError(endpoint_url="http://x")],
+)
+def test_what_may_go_better_is_tried_again(problem: Exception) -> None:
+    with pytest.raises(Retry):
+        Sender(Logs(problem), pytest.fail).send(Target("g", "s"), events("a"))
+
+
+def test_an_event_that_is_never_taken_does_not_keep_the_others() -> None:
+    logs, said = Logs(), []
+    Sender(logs, said.append).send(Target("g", "s"), events("a", "b", "poison", "c", "d"))
+    assert [event["message"] for event in logs.groups["g"]["s"]] == ["a", "b", "c", "d"]
+    assert len(said) == 1 and "is dropped" in said[0]
+
+
+def test_rejected_events_are_told() -> None:
+    logs, said = Logs(), []
+    logs.answer = {"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 2}}
+    Sender(logs, said.append).send(Target("g", "s"), events("a", "b", "c", "d"))
+    assert said == [
+        "AWS rejected 1 events for g s: more than 14 days old",
+        "AWS rejected 2 events for g s: more than 2 hours in the future",
+    ]
+
+
+def test_waiting_doubles_up_to_a_bound() -> None:
+    assert 0.1 <= backoff(0) <= 0.2 and 30 <= backoff(99) <= 60
+
+
+@pytest.fixture
+def shipping(machine: Machine) -> Iterator[Callable[[Source, Logs], None]]:
+    stop = Signal()
+    threads: list[Thread] = []
+
+    def ship(source: Source, logs: Logs) -> None:
+        shipper = Shipper(
+            [source], lambda source, path: Target("g", "s"), Sender(logs, machine.said.append), machine.said.append
+        )
+        threads.append(Thread(target=shipper.run, args=(stop,)))
+        threads[0].start()
+
+    yield ship
+    stop.set()
+    threads[0].join()
+
+
+def test_positions_are_kept_after_aws_has_the_events_and_errors_lose_nothing(
+    machine: Machine, shipping: Callable[[Source, Logs], None]
+) -> None:
+    from tests.support.cloud import until
+
+    path = machine.write("a", "".join(f"{number}\n" for number in range(30)))
+    logs = Logs(*[error("ThrottlingException")] * 3)
+    shipping(machine.source("a", flush_seconds=0.1, batch_events=7), logs)
+    until(lambda: len(logs.groups.get("g", {}).get("s", [])) == 30, "all are there")
+    assert [event["message"] for event in logs.groups["g"]["s"]] == [str(number) for number in range(30)]
+    states = States(str(machine.folder / ".state"), pytest.fail)
+    until(lambda: [each.offset for each in states.load("k")] == [path.stat().st_size], "the position is kept")
+
+
+# -- the machine ------------------------------------------------------------------------------------------------------
+
+
+def test_one_agent_per_lock(tmp_path: Path) -> None:
+    first, second = (daemon.Lock(tmp_path / "lock", tmp_path / "pid") for _ in range(2))
+    assert second.holder() is None
+    first.hold()
+    assert second.holder() == os.getpid()
+    with pytest.raises(daemon.NotStarted, match="running already"):
+        second.hold()
+    first.release()
+    assert second.holder() is None and not (tmp_path / "pid").exists()
+    assert not daemon.stop(second)
+
+
+def test_why_a_daemon_did_not_start_is_told() -> None:
+    def body(ready: Callable[[], None]) -> int:
+        raise daemon.NotStarted("no region")
+
+    with pytest.raises(daemon.NotStarted, match="no region"):
+        daemon.start(body)
+
+
+def test_the_agents_log_is_rotated(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "agent.log"), largest=200)
+    for number in range(60):
+        journal.warning(f"something {number}")
+    journal.debug("nobody asked")
+    names = {path.name for path in tmp_path.iterdir()} - {"agent.log"}
+    assert 1 <= len(names) <= 5 and all(name.endswith(".log.gz") for name in names)
+    journal.warning("the last")
+    assert "nobody" not in (tmp_path / "agent.log").read_text()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["append", "partial", "rename", "truncate", "restart", "wait"]), max_size=14))
+def test_every_line_once_whatever_happens(operations: list[str]) -> None:
+    """Appended in one piece or two, renamed away, emptied once it was read, the agent gone in between."""
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(Path(folder))
+        source, number, unfinished = machine.source("log"), 0, False
+        written: list[str] = []
+        sent: list[str] = []
+        path = Path(folder) / "log"
+        for step, operation in enumerate(operations):
+            if operation in ("append", "partial"):
+                text = "" if unfinished else f"line {number} of {step}"
+                unfinished = operation == "partial"
+                written += [text] if text else []
+                number += 1
+                machine.write("log", text + ("" if unfinished else "\n"))
+            elif operation == "rename" and path.exists():
+                sent += machine.ship(source, 0.5)  # a file that had its name for no look at all is never known
+                path.rename(Path(folder) / f"log.{step}")
+                unfinished = False
+                sent += machine.ship(source, 1)
+            elif operation == "truncate" and path.exists() and not unfinished:
+                sent += machine.ship(source, 2)
+                os.truncate(path, 0)
+            elif operation == "restart":
+                source.save()
+                source.close()
+                source = machine.source("log")
+            else:
+                sent += machine.ship(source, 1)
+        if unfinished:
+            machine.write("log", "\n")
+        sent += machine.ship(source, 8)
+        source.close()
+        assert sorted(sent) == sorted(written)
