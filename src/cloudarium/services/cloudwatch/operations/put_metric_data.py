@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudarium.kernel.context import Answer, Context
@@ -65,11 +66,12 @@ def _point(namespace: str, path: str, datum: Mapping[str, Any], now: float) -> P
     if resolution not in (1, 60):
         raise invalid_value(f"The parameter {path}.StorageResolution must be 1 or 60.")
     key = MetricKey(namespace, datum["MetricName"], _dimensions(path, datum.get("Dimensions", ())))
-    return Point(key, datum.get("Unit", "None"), _bucket(path, datum), _time(path, datum, now), resolution == 1)
+    return Point(key, intern(datum.get("Unit", "None")), _bucket(path, datum), _time(path, datum, now), resolution == 1)
 
 
 def _dimensions(path: str, given: Sequence[Mapping[str, str]]) -> Dimensions:
-    dimensions = tuple(sorted((each["Name"], each["Value"]) for each in given))
+    # Names and units are few and metrics are many: each is kept once.
+    dimensions = tuple(sorted((intern(each["Name"]), each["Value"]) for each in given))
     for name, value in dimensions:
         if name.startswith(":") or not name.isascii() or not value.strip() or not value.isascii():
             raise invalid_value(
