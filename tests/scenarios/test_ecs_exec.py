@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -16,6 +17,8 @@ from tests.conftest import fresh_number
 from tests.support.aws import Account
 from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place, role
+
+from cloudarium.services.ecs.exec.client import Client
 
 PLUGIN = '''#!{python}
 """Stands in for AWS's session-manager-plugin: the same arguments, the same protocol, its standard input typed in."""
@@ -53,9 +56,11 @@ def place(cloud: RunningCloud) -> Place:
 @pytest.fixture(scope="module")
 def task(place: Place) -> str:
     """A running task with two containers, which lets execute-command in."""
+    # A cloud of an ordinary user has no other users than root inside, and refuses them.
+    user = "1000" if os.geteuid() == 0 else "0"
     definition = place.define(
         {"name": "app", "command": ["sleep", "1000"], "environment": [{"name": "WHERE", "value": "inside"}]},
-        {"name": "side", "command": ["sleep", "1000"], "user": "1000"},
+        {"name": "side", "command": ["sleep", "1000"], "user": user},
         taskRoleArn=role(place.account, "task-role"),
     )
     arn = place.run(definition, enableExecuteCommand=True)
@@ -134,9 +139,17 @@ def test_only_where_it_was_enabled(place: Place) -> None:
 
 
 def test_a_command_that_is_not_there(place: Place, task: str) -> None:
-    """Says why."""
+    """Says why; and so does one that cannot be read."""
     done = run(place, task, "app", "--", "no-such-program")
     assert done.returncode != 0 and "no-such-program" in done.stdout + done.stderr
+    session = place.ecs.execute_command(cluster="main", task=task, container="app", interactive=True, command="sh '")
+
+    async def talk() -> str:
+        client = await Client.open(session["session"]["streamUrl"], session["session"]["tokenValue"], lambda _: None)
+        await client.run()
+        return client.reason
+
+    assert "Unable to start command: No closing quotation" in asyncio.run(talk())
 
 
 def test_a_session_is_on_record(place: Place, tmp_path: Path) -> None:

@@ -99,26 +99,47 @@ class Dispatcher:
     ) -> dict[str, Any]:
         """A call from inside the cloud (``ctx.aws…``), by snake-case operation name."""
         owner = self._cloud.services.get(service)
+        name = "".join(part.capitalize() for part in operation.split("_"))
+        # What services ask each other is AWS's inside; what they change, and all that they do in a customer's role
+        # (a task's execution role, say), is on the record.
+        recorded = principal.kind == "AssumedRole" or not is_read(name)
         if owner is None:
-            return await self._rest.call(service, operation, scope, principal, params)
+            return await self._call_rest(service, operation, scope, principal, params, name if recorded else "")
         info = owner.operations().get(operation)
         if info is None:
             raise refused(service, operation)
         if not self._cloud.is_started(owner):
             await self._cloud.ensure_started(owner)
-        source = principal.arn if principal.kind == "AWSService" else "AWS Internal"
-        ctx = Context(self._cloud, scope, principal, request_id(), source, source)
-        name = "".join(part.capitalize() for part in operation.split("_"))
+        ctx = self._inside(scope, principal)
         try:
             output = dict(await self.run(info, ctx, params))
         except AwsError as error:
-            if not is_read(name):
+            if recorded:
                 self._audit.record(ctx, owner.event_source, name, params, None, error)
             raise
-        if not is_read(name):
-            # What services ask each other is AWS's inside; what they change on somebody's behalf is on the record.
+        if recorded:
             self._audit.record(ctx, owner.event_source, name, params, output)
         return output
+
+    async def _call_rest(
+        self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any], record_as: str
+    ) -> dict[str, Any]:
+        """A call from inside the cloud to a service that is not ours, on the record under a name, if any."""
+        ctx, source = self._inside(scope, principal), f"{service}.amazonaws.com"
+        try:
+            output = await self._rest.call(service, operation, scope, principal, params)
+        except AwsError as error:
+            if record_as:
+                self._audit.record(ctx, source, record_as, params, None, error)
+            raise
+        if record_as:
+            self._audit.record(ctx, source, record_as, params, output)
+        return output
+
+    def _inside(self, scope: Scope, principal: Principal) -> Context:
+        """The context of a call that does not come over the wire."""
+        source = principal.arn if principal.kind == "AWSService" else "AWS Internal"
+        return Context(self._cloud, scope, principal, request_id(), source, source)
 
 
 def refused(service: str, operation: str) -> AwsError:

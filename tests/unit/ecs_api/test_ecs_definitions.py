@@ -151,6 +151,12 @@ ABSENT: list[tuple[dict[str, Any], str]] = [
     (BRIDGE | {"pidMode": "host"}, "pidMode 'host'"),
     (with_container(BRIDGE, resourceRequirements=[{"type": "GPU", "value": "1"}]), "resourceRequirements"),
     (with_container(BRIDGE, logConfiguration={"logDriver": "syslog"}), "'syslog'"),
+    (
+        with_container(
+            BRIDGE, logConfiguration={"logDriver": "awslogs", "secretOptions": [{"name": "x", "valueFrom": "/x"}]}
+        ),
+        "secretOptions of the log driver 'awslogs'",
+    ),
     (with_container(BRIDGE, portMappings=[{"containerPortRange": "80-90"}]), "containerPortRange"),
     (with_container(BRIDGE, versionConsistency="enabled"), "versionConsistency 'enabled'"),
 ]

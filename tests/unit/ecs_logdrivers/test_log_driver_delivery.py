@@ -214,7 +214,7 @@ async def test_an_event_does_not_wait_for_ever(start: Start, monkeypatch: pytest
         waited.append(timeout)
         return await wait(what, timeout=0.01)
 
-    monkeypatch.setattr(awslogs.asyncio, "wait", soon)
+    monkeypatch.setattr(asyncio, "wait", soon)
     logs, output, _ = await start(awslogs_multiline_pattern="^START", **{"awslogs-force-flush-interval-seconds": "3"})
     output.put(Record(b"START alone"))
     while not output.acknowledged:

@@ -189,3 +189,18 @@ async def test_a_configuration_in_s3_is_fetched(cloud: Cloud) -> None:
     assert texts["/fluent-bit/etc/external.conf"] == "[OUTPUT]"
     assert "@INCLUDE /fluent-bit/etc/external.conf" in texts["/fluent-bit/etc/fluent-bit.conf"]
     assert await files.prepare(cloud, execution(cloud), TASK, {"containerDefinitions": [{"name": "a"}]}, METADATA) == []
+
+
+def test_secret_options_are_variables_of_the_router() -> None:
+    """The configuration names them, for either kind of router; a name cannot begin a line of its own."""
+    secret = {"name": "apikey", "valueFrom": "/key"}
+    made = definition()
+    made["containerDefinitions"][0]["logConfiguration"]["secretOptions"] = [secret]
+    containers = made["containerDefinitions"]
+    assert config.secret_options(containers) == {"apikey_0": "/key"}
+    assert "    apikey ${apikey_0}\n" in config.fluent_bit({"type": "fluentbit"}, containers, METADATA, "awsvpc")
+    containers[0]["logConfiguration"]["options"] = {"@type": "http"}
+    assert "    apikey \"#{ENV['apikey_0']}\"\n" in config.fluentd({"type": "fluentd"}, containers, METADATA, "bridge")
+    secret["name"] = "a\n[OUTPUT]"
+    text = config.fluent_bit({"type": "fluentbit"}, containers, METADATA, "awsvpc")
+    assert "\n[OUTPUT]_0" not in text

@@ -561,3 +561,21 @@ def test_more_tasks_are_not_asked_about_more_often() -> None:
 
         play(scene)
     assert asked[1] <= 1.5 * asked[0], asked
+
+
+def test_targets_that_are_checked_anew_still_count() -> None:
+    """After a restart of the load balancer all are ``initial``: nothing is stopped as if it served nobody."""
+
+    async def scene(world: World) -> None:
+        world.service(world.definition(), low=50, high=100, load_balancers=(BALANCER,))
+        await world.pass_time(100)
+        now = world.cloud.clock.now()
+        world.outside.targets = dict.fromkeys(world.outside.targets, now)
+        world.deploy(world.definition())
+        await world.pass_time(5)
+        stopping = [task for task in world.live() if task.desired_status == "STOPPED"]
+        assert len(stopping) == 2 and len(world.running()) == 2
+        await world.pass_time(300)
+        assert len(world.running()) == 4
+
+    play(scene)

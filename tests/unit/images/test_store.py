@@ -213,6 +213,19 @@ async def test_a_container_gets_directories_and_keeps_them(images: Images, root:
         await images.rootfs(image, "../x")
 
 
+async def test_a_reset_leaves_layers_for_the_next_sweep_and_nothing_else(images: Images, root: Path) -> None:
+    """What containers wrote and services kept is gone; then nobody has to speak up before a sweep."""
+    image = await images.import_path(root, "web")
+    await images.rootfs(image, "c1")
+    (images.root / "ecs" / "instances" / "i").mkdir(parents=True)
+    images.keep("ecr", list)
+    del images._live["ecr"]  # its service has been stopped
+    await images.reset()
+    assert images.containers() == [] and not (images.root / "ecs").exists() and images.owners() == []
+    assert await images.forget("web")
+    assert (await images.sweep(grace=0.0))["layers"] == 1
+
+
 async def test_what_is_in_use_is_not_deleted(images: Images, root: Path) -> None:
     image = await images.import_path(root, "web")
     rootfs = await images.rootfs(image, "abc")

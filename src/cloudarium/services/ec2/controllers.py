@@ -74,8 +74,9 @@ class Networks:
     async def forget(self) -> None:
         """Take every VPC away from the fabric: the cloud is being reset or stopped."""
         fabric = self._cloud.fabric
-        for vpc_id in list(self._made):
-            self._made.pop(vpc_id, None)
+        self._made.clear()
+        # All that the fabric knows: one may just be being applied, and is not among what was made yet.
+        for vpc_id in list(fabric.world.vpcs) if fabric is not None else ():
             await fabric.remove(vpc_id)
 
 

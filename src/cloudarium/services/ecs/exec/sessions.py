@@ -163,8 +163,9 @@ class _Conversation:
         self._channel.post(PayloadType.HANDSHAKE_REQUEST, handshake.request(session.command))
         parts = {asyncio.create_task(self._read()), asyncio.create_task(self._resend())}
         try:
-            spec = ExecSpec(argv=shlex.split(session.command), user="0", terminal=True, env=["TERM=xterm-256color"])
             try:
+                argv = shlex.split(session.command)
+                spec = ExecSpec(argv=argv, user="0", terminal=True, env=["TERM=xterm-256color"])
                 self._process = await self._cloud.compute.exec(session.runtime_id, spec)
             except Exception as error:
                 await self._close(f"Unable to start command: {error}")

@@ -24,7 +24,7 @@ Request = Mapping[str, Any]
 _PARTIAL = (
     "no EFS, FSx, S3 Files or EBS volumes, App Mesh proxy, accelerators, GPUs, gMSA, Windows, host pid and ipc modes, "
     "port ranges, docker security options, fault injection, image version consistency, and log drivers other than "
-    "awslogs, awsfirelens, json-file"
+    "awslogs, awsfirelens, json-file; secretOptions for awsfirelens only; the size of ephemeral storage is not enforced"
 )
 MOST_DELETED = 10
 

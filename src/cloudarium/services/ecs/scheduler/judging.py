@@ -69,7 +69,10 @@ def judge(
     if (member.load_balancers or member.registries) and member.registered is None:
         # Not yet asked for, or asked for and not yet agreed to.
         return Verdict()
-    well = all(_state(targets, t) in ("healthy", "unused") for t in member.targets)
+    # Of one that was healthy "initial" only says that its checks begin anew, as after a restart of the load balancer:
+    # traffic flows to it meanwhile, and it must not be replaced as if it served nobody.
+    fine = ("healthy", "unused", "initial") if member.was_healthy else ("healthy", "unused")
+    well = all(_state(targets, t) in fine for t in member.targets)
     if checked and task.health_status != "HEALTHY":
         well = False
     if well and not checked and not member.targets:

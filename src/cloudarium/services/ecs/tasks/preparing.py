@@ -64,6 +64,8 @@ class Preparing:
         if task.launch_type == "FARGATE" and (eni_id := interfaces.interface_id(task)):
             way = await interfaces.way(self._cloud, scope, eni_id)
         wanted = {each["name"]: secret_values.references(each) for each in containers}
+        for router, variables in secret_values.router_references(containers).items():
+            wanted[router] |= variables
         if way is not None:
             await self._require(way, scope, containers, [ref for each in wanted.values() for ref in each.values()])
 

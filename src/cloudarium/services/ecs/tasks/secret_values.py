@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cloudarium.kernel.client import AwsClients
@@ -24,10 +24,24 @@ Clients = Callable[[str], AwsClients]
 
 def references(definition: Mapping[str, Any]) -> dict[str, Reference]:
     """The secrets of a container: environment variable to reference. Raises CannotRun."""
+    return _parsed({secret["name"]: secret["valueFrom"] for secret in definition.get("secrets") or ()})
+
+
+def router_references(definitions: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Reference]]:
+    """The log router's name, and its variables for the others' ``secretOptions``; empty without. Raises CannotRun."""
+    router = next((each["name"] for each in definitions if each.get("firelensConfiguration")), "")
+    if not router:
+        return {}
+    from cloudarium.services.ecs.logdrivers.firelens.config import secret_options
+
+    return {router: _parsed(secret_options(definitions))}
+
+
+def _parsed(sources: Mapping[str, str]) -> dict[str, Reference]:
     found = {}
-    for secret in definition.get("secrets") or ():
+    for name, source in sources.items():
         try:
-            found[secret["name"]] = parse(secret["valueFrom"])
+            found[name] = parse(source)
         except BadReference as error:
             raise reasons.pull_secrets("secrets", str(error)) from error
     return found

@@ -64,6 +64,9 @@ def _container(container: Mapping[str, Any]) -> None:
             raise NotThere(what)
     if container.get("versionConsistency") == "enabled":
         raise NotThere("versionConsistency 'enabled' (each task resolves its images' tags by itself)")
-    driver = (container.get("logConfiguration") or {}).get("logDriver")
+    logs = container.get("logConfiguration") or {}
+    driver = logs.get("logDriver")
     if driver is not None and driver not in LOG_DRIVERS:
         raise NotThere(f"The log driver '{driver}'")
+    if logs.get("secretOptions") and driver != "awsfirelens":
+        raise NotThere(f"secretOptions of the log driver '{driver}'")

@@ -282,6 +282,7 @@ class DockerRuntime:
     async def reset(self) -> None:
         """Delete every container, and the images that were brought."""
         await asyncio.gather(*(self.delete(id_) for id_ in list(self._containers)))
+        self._watchers.clear()
         if self._tools is not None:
             await self._tools.networks.close()
             await self._tools.images.forget()

@@ -328,6 +328,7 @@ class RuncRuntime:
     async def reset(self) -> None:
         """Delete every container and group."""
         await asyncio.gather(*(self.delete(id_) for id_ in list(self._containers)))
+        self._watchers.clear()
         if self._found is not None:
             self._found.cgroups.close()
             self._found = None

@@ -7,7 +7,7 @@ its own destination. The options of a container's log driver are the output's ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 SOCKET = "/var/run/fluent.sock"
@@ -49,8 +49,7 @@ def fluent_bit(
     if (path := external_path(firelens)) is not None:
         parts.append(f"@INCLUDE {path}")
     parts.append(_section("OUTPUT", {"Name": "null", "Match": "firelens-healthcheck"}))
-    for container in _routed(containers):
-        options = _output(container)
+    for container, options in _routed(containers, "${%s}"):
         if "Name" in options:
             name = options.pop("Name")
             parts.append(_section("OUTPUT", {"Name": name, "Match": f"{container['name']}-firelens*", **options}))
@@ -70,8 +69,7 @@ def fluentd(
         parts.append(f"<filter **>\n    @type record_transformer\n    <record>\n{records}\n    </record>\n</filter>")
     if (path := external_path(firelens)) is not None:
         parts.append(f"@include {path}")
-    for container in _routed(containers):
-        options = _output(container)
+    for container, options in _routed(containers, "\"#{ENV['%s']}\""):
         if "@type" in options:
             lines = "\n".join(f"    {key} {value}" for key, value in options.items())
             parts.append(f"<match {container['name']}-firelens**>\n{lines}\n</match>")
@@ -82,15 +80,38 @@ def _listen(mode: str) -> str:
     return "127.0.0.1" if mode == "awsvpc" else "0.0.0.0"
 
 
-def _routed(containers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [
-        each for each in containers if (each.get("logConfiguration") or {}).get("logDriver") == "awsfirelens"
-    ]  # fmt: skip
+def secret_options(containers: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The router's variables for ``secretOptions``, and where their values come from.
+
+    Secrets reach the router in its environment, as AWS's agent has it; its configuration only names them.
+    """
+    return {
+        _variable(option["name"], index): option["valueFrom"]
+        for index, container in enumerate(containers)
+        if _is_routed(container)
+        for option in container["logConfiguration"].get("secretOptions") or ()
+    }
 
 
-def _output(container: Mapping[str, Any]) -> dict[str, str]:
-    options = (container["logConfiguration"].get("options") or {}).items()
-    return {key: _one_line(value) for key, value in options if key not in _NOT_OUTPUT}
+def _variable(option: str, index: int) -> str:
+    return f"{option}_{index}"
+
+
+def _is_routed(container: Mapping[str, Any]) -> bool:
+    return (container.get("logConfiguration") or {}).get("logDriver") == "awsfirelens"
+
+
+def _routed(
+    containers: Sequence[Mapping[str, Any]], variable: str
+) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
+    """Containers whose output goes through the router, with the options of theirs; ``variable`` refers to one."""
+    for index, container in enumerate(containers):
+        if _is_routed(container):
+            given = container["logConfiguration"]
+            options = {key: _one_line(value) for key, value in (given.get("options") or {}).items()}
+            for option in given.get("secretOptions") or ():
+                options[_one_line(option["name"])] = _one_line(variable % _variable(option["name"], index))
+            yield container, {key: value for key, value in options.items() if key not in _NOT_OUTPUT}
 
 
 def _section(name: str, values: Mapping[str, str]) -> str:
