@@ -14,7 +14,7 @@ from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place
 
 GROUP = "/aws/ecs/containerinsights/main/performance"
-HOLD = "dd if=/dev/zero of=/dev/shm/held bs=1M count=40; dd if=/dev/zero of=/big bs=1M count=50; while :; do :; done"
+HOLD = "dd if=/dev/zero bs=40M count=1 | sleep 100000 & dd if=/dev/zero of=/big bs=1M count=50; while :; do :; done"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place
 
 BURN = ["sh", "-c", "while :; do :; done"]
-HOLD = ["sh", "-c", "dd if=/dev/zero of=/dev/shm/held bs=1M count=48; exec sleep 100000"]
+HOLD = ["sh", "-c", "dd if=/dev/zero bs=48M count=1 | sleep 100000"]
+"""Its buffer waits for a reader that never reads: memory of a process, so that it counts without cgroups too."""
 
 
 class Busy(Place):

@@ -148,5 +148,9 @@ def test_policies_and_saved_queries(account: Account) -> None:
     assert again["queryDefinitionId"] == first
     (query,) = logs.describe_query_definitions(queryDefinitionNamePrefix="err")["queryDefinitions"]
     assert (query["name"], query["queryString"], query["queryLanguage"]) == ("errors 2", "stats count()", "CWLI")
+    asked = {"name": "once", "queryString": "fields @message", "clientToken": "one-request-" + "0" * 24}
+    once = logs.put_query_definition(**asked)["queryDefinitionId"]
+    assert logs.put_query_definition(**asked)["queryDefinitionId"] == once, "the same request, sent again"
+    assert len(logs.describe_query_definitions(queryDefinitionNamePrefix="once")["queryDefinitions"]) == 1
     assert logs.delete_query_definition(queryDefinitionId=first)["success"]
     assert refused(logs.delete_query_definition, queryDefinitionId=first)[0] == "ResourceNotFoundException"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.kernel.clock import Clock, ClockState
-from cloudarium.kernel.metrics import TIERS, Bucket, MetricKey, Metrics, Point
+from cloudarium.kernel.metrics import TIERS, Bucket, MetricKey, Metrics, Point, recorder
+from cloudarium.kernel.metrics.archive import Archive
 from cloudarium.kernel.store import Scope, Store
 
 HERE = Scope("000000000000", "us-east-1")
@@ -205,3 +208,54 @@ async def test_finding_metrics(world: World) -> None:
     assert found(since=T0 + 1) == set()
     world.metrics.forget()
     assert found() == set()
+
+
+async def test_a_full_disk_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused counts neither now nor when it is tried again, and what others left waiting is not lost."""
+    world.metrics.put_durably(HERE, [Point(KEY, "Count", bucket(1), T0, False)])
+    world.record(2, high=False)
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", full)
+        with pytest.raises(OSError, match="full"):
+            world.metrics.put_durably(HERE, [Point(KEY, "Count", bucket(40), T0, False)])
+        assert world.totals(60) == {0: 3.0}
+    world.metrics.put_durably(HERE, [Point(KEY, "Count", bucket(40), T0, False)])
+    assert world.totals(60) == {0: 43.0}
+    world.again()
+    assert world.totals(60) == {0: 43.0}
+
+
+async def test_points_that_wait_for_a_full_disk_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data plane goes on recording: its points are read, and only the last of them wait for the file."""
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(recorder, "_MOST_PENDING", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", full)
+        for value in range(10):
+            world.record(value, high=False)
+            await asyncio.sleep(0)
+        assert world.totals(60) == {0: 45.0}
+    await world.metrics.durable()
+    world.again()
+    assert world.totals(60) == {0: 24.0}
+
+
+async def test_old_things_go_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few at once: all of it goes, and a series that had a point since stays."""
+    monkeypatch.setattr(recorder, "_DROP_AT_ONCE", 1)
+    monkeypatch.setattr(recorder, "_FORGET_AT_ONCE", 2)
+    for number in range(7):
+        world.metrics.record(HERE, "N", "M", {"d": str(number)}, 1.0, at=T0)
+    await world.clock.advance(400 * DAY)
+    world.metrics.record(HERE, "N", "M", {"d": "3"}, 1.0)
+    await world.clock.advance(60 * DAY)
+    assert [key.dimensions for key in world.metrics.find(HERE)] == [(("d", "3"),)]
+    world.again()
+    assert [key.dimensions for key in world.metrics.find(HERE)] == [(("d", "3"),)]

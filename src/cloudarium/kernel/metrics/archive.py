@@ -97,9 +97,10 @@ class Archive:
                 "UPDATE series SET last = ?, mark = ? WHERE id = ?", ((when, mark, series) for when, series in last)
             )
 
-    def drop_recent(self, mark: int) -> None:
-        """Forget rows up to ``mark``: every series that had points in them was rolled since."""
-        self._database.execute("DELETE FROM recent WHERE id <= ?", (mark,))
+    def drop_recent(self, mark: int, most: int) -> int:
+        """Forget up to ``most`` rows up to ``mark``, whose series were all rolled since; says how many."""
+        chosen = "SELECT id FROM recent WHERE id <= ? LIMIT ?"
+        return self._database.execute(f"DELETE FROM recent WHERE id IN ({chosen})", (mark, most)).rowcount
 
     def read(self, series: int, tier: int, start: float, end: float) -> Iterator[tuple[int, Bucket]]:
         """Buckets of blocks that may overlap ``[start, end)``: by start, several for one where points came late."""
@@ -110,9 +111,10 @@ class Archive:
         for (data,) in rows:
             yield from _buckets.decode(data)
 
-    def drop_blocks(self, tier: int, before: float) -> None:
-        """Forget blocks that began before a time."""
-        self._database.execute("DELETE FROM blocks WHERE tier = ? AND start < ?", (tier, before))
+    def drop_blocks(self, tier: int, before: float, most: int) -> int:
+        """Forget up to ``most`` blocks that began before a time; says how many."""
+        chosen = "SELECT rowid FROM blocks WHERE tier = ? AND start < ? LIMIT ?"
+        return self._database.execute(f"DELETE FROM blocks WHERE rowid IN ({chosen})", (tier, before, most)).rowcount
 
     def drop_series(self, ids: Iterable[int]) -> None:
         """Forget series."""

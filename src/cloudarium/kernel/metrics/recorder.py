@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import functools
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,11 @@ _ROLL_EVERY = 900.0
 _ROLL_AT_ONCE = 200
 _ROLL_BYTES = 32 * 1024 * 1024
 """Recent points in the file that make rolling due sooner."""
+_DROP_AT_ONCE = 2_000
 _FORGET_SERIES = 455 * _DAY
+_FORGET_AT_ONCE = 5_000
+_MOST_PENDING = 500_000
+"""Points that wait in memory for a file that refuses them; beyond, the oldest are only in their buckets."""
 MOST_SERIES = 2_000_000
 
 _MINUTE, _SECOND, _BOTH = 1, 2, 3
@@ -104,6 +109,7 @@ class Metrics:
         self._timer: Timer | None = None
         self._rolling: asyncio.Task[None] | None = None
         self._rolled_before = 0
+        self._forgotten_at = 0.0
         self._watchers: list[Callable[[Scope, MetricKey], None]] = []
 
     # -- coming in -------------------------------------------------------------------------------------------------
@@ -130,22 +136,47 @@ class Metrics:
         self.put(scope, [Point(key, unit, bucket, self._clock.now() if at is None else at, True)])
 
     def put(self, scope: Scope, points: Sequence[Point]) -> None:
-        """Record many points; ``durable`` tells when they are safe. Raises TooManyMetrics before taking any."""
+        """Record many points, which are safe soon. Raises TooManyMetrics before taking any."""
         self._archive()
-        series = [self._series_for(scope, each) for each in points]
-        for each, one in zip(points, series, strict=True):
-            second = int(each.at)
-            tiers = _BOTH if each.high_resolution else _MINUTE
-            self._add(one, second, tiers, each.bucket)
-            self._pending.append((one.id, second, tiers, each.bucket))
-            for watcher in self._watchers:
-                watcher(scope, each.key)
+        series = self._wait(scope, points)
+        self._take(scope, points, series)
         if not self._flush_due:
             self._flush_due = True
             try:
                 asyncio.get_running_loop().call_soon(self._flush_quietly)
             except RuntimeError:
                 self._flush_quietly()
+
+    def put_durably(self, scope: Scope, points: Sequence[Point]) -> None:
+        """Record many points; on return they survive the death of any process. Takes all of them, or none.
+
+        Raises OSError when the file refuses (the caller may then try again: nothing counts twice) and TooManyMetrics.
+        """
+        try:
+            self._archive()
+            waiting = len(self._pending)
+            series = self._wait(scope, points)
+            try:
+                self._flush()
+            except sqlite3.Error:
+                del self._pending[waiting:]
+                raise
+        except sqlite3.Error as error:
+            raise OSError(f"metrics could not be written: {error}") from error
+        self._take(scope, points, series)
+
+    def _wait(self, scope: Scope, points: Sequence[Point]) -> list[Series]:
+        """Have points wait for the next flush; the series they belong to."""
+        series = [self._series_for(scope, each) for each in points]
+        for each, one in zip(points, series, strict=True):
+            self._pending.append((one.id, int(each.at), _BOTH if each.high_resolution else _MINUTE, each.bucket))
+        return series
+
+    def _take(self, scope: Scope, points: Sequence[Point], series: Sequence[Series]) -> None:
+        for each, one in zip(points, series, strict=True):
+            self._add(one, int(each.at), _BOTH if each.high_resolution else _MINUTE, each.bucket)
+            for watcher in self._watchers:
+                watcher(scope, each.key)
         if self._timer is None or self._timer.when > self._clock.now() + _ROLL_EVERY:
             if self._timer is not None:
                 self._timer.cancel()
@@ -229,8 +260,10 @@ class Metrics:
         for space in [namespace] if namespace is not None else list(spaces):
             names = spaces.get(space, {})
             for each in [name] if name is not None else list(names):
-                for dimensions, all_series in list(names.get(each, {}).items()):
-                    if max(series.last for series in all_series) >= since:
+                named = names.get(each, {})
+                # A copy, as points may come in meanwhile; of what is there already, as there may be very many.
+                for dimensions in list(named):
+                    if max((series.last for series in named.get(dimensions, ())), default=-1) >= since:
                         yield MetricKey(space, each, dimensions)
 
     def _find_series(self, scope: Scope, key: MetricKey) -> tuple[Series, ...]:
@@ -297,6 +330,7 @@ class Metrics:
         try:
             self._flush()
         except sqlite3.Error as error:
+            del self._pending[:-_MOST_PENDING]
             log.error("metrics could not be written, will try again: %s", error)
 
     def _flush(self) -> None:
@@ -325,9 +359,10 @@ class Metrics:
             self._flush()
             self._roll_some(archive, live[first : first + _ROLL_AT_ONCE], before)
             await asyncio.sleep(0)
-        archive.drop_recent(mark)
+        await _in_turns(lambda: archive.drop_recent(mark, _DROP_AT_ONCE))
         for tier, retention in TIERS:
-            archive.drop_blocks(tier, self._clock.now() - retention - _BLOCK[tier])
+            before = int(self._clock.now()) - retention - _BLOCK[tier]
+            await _in_turns(functools.partial(archive.drop_blocks, tier, before, _DROP_AT_ONCE))
 
     def _roll_some(self, archive: Archive, some: Sequence[Series], before: int) -> None:
         blocks = [block for series in some for block in _blocks(series, before)]
@@ -374,7 +409,7 @@ class Metrics:
                 # Time may have been advanced by hours meanwhile.
                 if self._clock.now() - begun < _ROLL_EVERY:
                     break
-            self._forget_old()
+            await self._forget_old()
         except sqlite3.Error as error:
             log.error("metrics could not be written, will try again: %s", error)
         if not self._live and self._timer is not None:
@@ -382,24 +417,43 @@ class Metrics:
             self._timer.cancel()
             self._timer = self._clock.call_later(_DAY, self._tick) if self._by_id else None
 
-    def _forget_old(self) -> None:
-        oldest = self._clock.now() - _FORGET_SERIES
-        gone = {id_ for id_, series in self._by_id.items() if series.last < oldest}
+    async def _forget_old(self) -> None:
+        """Once a day: forget series that had no point for as long as anything is kept; some thousand at a time."""
+        now = self._clock.now()
+        if now < self._forgotten_at + _DAY:
+            return
+        self._forgotten_at = now
+        for spaces in list(self._spaces.values()):
+            for names in list(spaces.values()):
+                for name, named in list(names.items()):
+                    all_dimensions = list(named)
+                    for first in range(0, len(all_dimensions), _FORGET_AT_ONCE):
+                        self._forget_some(named, all_dimensions[first : first + _FORGET_AT_ONCE], now - _FORGET_SERIES)
+                        await asyncio.sleep(0)
+                    if not named and names.get(name) is named:
+                        del names[name]
+
+    def _forget_some(self, named: _Named, some: Sequence[Dimensions], oldest: float) -> None:
+        gone = {series.id for dimensions in some for series in named.get(dimensions, ()) if series.last < oldest}
         if not gone or self._opened is None:
             return
         self._opened.drop_series(gone)
-        for spaces in self._spaces.values():
-            for names in spaces.values():
-                for named in names.values():
-                    for dimensions, all_series in list(named.items()):
-                        left = tuple(series for series in all_series if series.id not in gone)
-                        if left:
-                            named[dimensions] = left
-                        else:
-                            del named[dimensions]
+        for dimensions in some:
+            if left := tuple(series for series in named.get(dimensions, ()) if series.id not in gone):
+                named[dimensions] = left
+            else:
+                named.pop(dimensions, None)
         for id_ in gone:
-            del self._by_id[id_]
+            self._by_id.pop(id_, None)
             self._live.pop(id_, None)
+
+
+async def _in_turns(work: Callable[[], int]) -> None:
+    """Do work until it says that nothing was left to do; others have their turn in between."""
+    done = 1
+    while done:
+        done = work()
+        await asyncio.sleep(0)
 
 
 def _into(buckets: dict[int, Bucket], start: int, bucket: Bucket) -> None:

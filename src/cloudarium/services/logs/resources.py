@@ -134,6 +134,7 @@ class QueryDefinition(Record, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     parameters: tuple[dict[str, Any], ...] = ()
     modified: int
+    client_token: str = ""
 
 
 class ExportTask(Record, frozen=True, kw_only=True):

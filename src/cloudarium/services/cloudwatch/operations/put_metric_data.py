@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -9,13 +10,15 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudarium.kernel.context import Answer, Context
-from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.metrics import Bucket, Dimensions, MetricKey, Point, TooManyMetrics
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.errors import invalid_combination, invalid_value, missing
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import PutMetricDataInputTypeDef
+
+log = logging.getLogger(__name__)
 
 _MOST_METRICS: Final = 1_000
 _MOST_VALUES: Final = 150
@@ -25,15 +28,17 @@ _NEWEST: Final = 2 * 3_600
 
 
 @operation(
-    partial="EntityMetricData: the points are kept, what they belong to is not",
+    partial="EntityMetricData: the points are kept, what they belong to is not; StrictEntityValidation is refused",
     data=("MetricData", "EntityMetricData"),
 )
-async def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
+def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
     """Record points: single values, values with counts, or statistic sets.
 
     Once answered, they survive the death of the process. All of a request is taken, or nothing.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
     """
+    if request.get("StrictEntityValidation"):
+        raise NotThere("StrictEntityValidation in cloudwatch:PutMetricData")
     namespace = request["Namespace"]
     if namespace.startswith("AWS/"):
         raise invalid_value("The value AWS/ for parameter Namespace is invalid: such namespaces are AWS's.")
@@ -46,10 +51,12 @@ async def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> A
             "LimitExceeded", f"The collection MetricData must not have a size greater than {_MOST_METRICS:,}.", 400
         )
     try:
-        ctx.metrics.put(ctx.scope, points)
+        ctx.metrics.put_durably(ctx.scope, points)
     except TooManyMetrics as error:
         raise AwsError("LimitExceeded", f"{error}.", 400) from error
-    await ctx.metrics.durable()
+    except OSError as error:
+        log.error("metric data could not be written: %s", error)
+        raise AwsError("InternalServiceFault", f"The points could not be stored: {error}", 500) from error
     return {}
 
 

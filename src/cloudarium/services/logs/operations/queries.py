@@ -157,9 +157,13 @@ async def get_log_group_fields(ctx: Context, request: GetLogGroupFieldsRequestTy
 
 @operation()
 def put_query_definition(ctx: Context, request: PutQueryDefinitionRequestTypeDef) -> Answer:
-    """Save a query, or replace a saved one."""
+    """Save a query, or replace a saved one. A request that comes again with its clientToken saves nothing more."""
     table = ctx.table(QueryDefinition)
-    identifier = request.get("queryDefinitionId")
+    identifier, client_token = request.get("queryDefinitionId"), request.get("clientToken") or ""
+    if identifier is None and client_token:
+        again = next((each for each in table.all(ctx.scope) if each.client_token == client_token), None)
+        if again is not None:
+            return {"queryDefinitionId": again.id}
     if identifier is not None and table.get(ctx.scope, identifier) is None:
         raise not_found("The specified query definition does not exist.")
     if identifier is None and table.count(ctx.scope) >= _MOST:
@@ -173,6 +177,7 @@ def put_query_definition(ctx: Context, request: PutQueryDefinitionRequestTypeDef
         groups=tuple(request.get("logGroupNames") or ()),
         parameters=parameters,
         modified=int(ctx.clock.now() * 1000),
+        client_token=client_token,
     )
     table.put(ctx.scope, made)
     return {"queryDefinitionId": made.id}

@@ -16,7 +16,7 @@ from cloudarium.substrate.compute.errors import ComputeError
 from cloudarium.substrate.compute.spec import LogRecord
 
 _RETRY = 1.0
-"""Host seconds until an engine that went away is asked again."""
+"""Host seconds until an engine that went away is asked again, or one that goes on after the end is hung up on."""
 
 
 class Logs:
@@ -63,6 +63,7 @@ class Logs:
             query["since"] = since
         answer = self._answer = await self._open(query)
         parser = Lines() if self._container.facts.terminal else Frames()
+        end = asyncio.ensure_future(self._hang_up_after_exit(answer)) if follow else None
         try:
             async for data in answer.pieces():
                 batch: list[LogRecord] = []
@@ -77,7 +78,17 @@ class Logs:
         except BadStream as error:
             raise ComputeError("failed", f"the engine's log cannot be read: {error}") from error
         finally:
+            if end is not None:
+                end.cancel()
             answer.close()
+
+    async def _hang_up_after_exit(self, answer: Answer) -> None:
+        """An engine may miss the end of a container and follow its log for ever; what is left is read afterwards."""
+        await asyncio.wait([self._container.exit])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY):
+                await self._closed.wait()
+        answer.close()
 
     async def _open(self, query: Query) -> Answer:
         return await self._api.open("GET", f"{self._container.path}/logs", query)
