@@ -36,6 +36,9 @@ class World:
         context = Context(self.cloud, scope, root(scope.account))
         return SERVICE.operations()[operation].function(context, request)
 
+    async def listed(self, scope: Scope = SCOPE, **request: Any) -> Any:
+        return await self.call("list_metrics", scope, **request)
+
     def statistics(self, start: float, end: float, period: int, *names: str, **more: Any) -> Any:
         asked = {"Statistics": list(names)} if names else {}
         request = {"Namespace": NAMESPACE, "MetricName": "RequestCount", "Dimensions": DIMENSIONS} | asked | more
@@ -114,7 +117,7 @@ async def test_dimensions_must_be_exactly_those(world: World) -> None:
 async def test_accounts_and_regions_are_apart(world: World) -> None:
     world.record(1)
     other = Scope(SCOPE.account, "us-east-1")
-    assert world.call("list_metrics", other)["Metrics"] == []
+    assert (await world.listed(other))["Metrics"] == []
 
 
 @pytest.mark.parametrize(
@@ -144,21 +147,21 @@ async def test_listing(world: World) -> None:
     world.record(1)
     world.record(1, name="ActiveConnectionCount")
     world.record(1, dimensions={"LoadBalancer": "app/web/1", "AvailabilityZone": "a"})
-    names = [(m["MetricName"], len(m["Dimensions"])) for m in world.call("list_metrics")["Metrics"]]
+    names = [(m["MetricName"], len(m["Dimensions"])) for m in (await world.listed())["Metrics"]]
     assert names == [("ActiveConnectionCount", 1), ("RequestCount", 2), ("RequestCount", 1)]
-    assert len(world.call("list_metrics", MetricName="RequestCount")["Metrics"]) == 2
-    assert len(world.call("list_metrics", Dimensions=[{"Name": "AvailabilityZone"}])["Metrics"]) == 1
-    assert not world.call("list_metrics", Dimensions=[{"Name": "AvailabilityZone", "Value": "b"}])["Metrics"]
-    assert not world.call("list_metrics", Namespace="AWS/EC2")["Metrics"]
+    assert len((await world.listed(MetricName="RequestCount"))["Metrics"]) == 2
+    assert len((await world.listed(Dimensions=[{"Name": "AvailabilityZone"}]))["Metrics"]) == 1
+    assert not (await world.listed(Dimensions=[{"Name": "AvailabilityZone", "Value": "b"}]))["Metrics"]
+    assert not (await world.listed(Namespace="AWS/EC2"))["Metrics"]
 
 
 async def test_only_recent_metrics_are_listed(world: World) -> None:
     world.record(1)
     await world.cloud.clock.advance(3 * 3600 + 60)
-    assert world.call("list_metrics")["Metrics"]
-    assert not world.call("list_metrics", RecentlyActive="PT3H")["Metrics"]
+    assert (await world.listed())["Metrics"]
+    assert not (await world.listed(RecentlyActive="PT3H"))["Metrics"]
     await world.cloud.clock.advance(14 * 86_400)
-    assert not world.call("list_metrics")["Metrics"]
+    assert not (await world.listed())["Metrics"]
 
 
 async def test_listing_in_pages(world: World) -> None:
@@ -166,7 +169,7 @@ async def test_listing_in_pages(world: World) -> None:
         world.record(1, dimensions={"N": f"{number:05d}"})
     seen, token = [], {}
     for size in (500, 500, 203):
-        answer = world.call("list_metrics", **token)
+        answer = await world.listed(**token)
         assert len(answer["Metrics"]) == size
         seen += [m["Dimensions"][0]["Value"] for m in answer["Metrics"]]
         token = {"NextToken": answer["NextToken"]} if "NextToken" in answer else {}
@@ -174,7 +177,7 @@ async def test_listing_in_pages(world: World) -> None:
     assert not token
     for bad in ("nonsense", "", "bm9uc2Vuc2U="):
         with pytest.raises(AwsError):
-            world.call("list_metrics", NextToken=bad)
+            await world.listed(NextToken=bad)
 
 
 async def test_data_comes_newest_first_unless_asked_otherwise(world: World) -> None:
