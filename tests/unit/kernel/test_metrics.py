@@ -108,7 +108,7 @@ async def test_periods_add_up_minutes(world: World) -> None:
     assert world.totals(60) == {minute * 60: minute + 1.0 for minute in range(10)}
     assert world.totals(300) == {0: 15.0, 300: 40.0}
     assert world.totals(300, start=60) == {60: 20.0, 360: 34.0}
-    assert world.totals(60, 65, 180) == {125: 3.0} or world.totals(60, 120, 180) == {120: 3.0}
+    assert world.totals(60, 120, 180) == {120: 3.0}
     assert world.totals(1) == {3: 1.0, 63: 2.0}
     assert world.totals(30) == {0: 1.0, 60: 2.0}
 
@@ -142,13 +142,13 @@ async def test_tiers_are_kept_as_long_as_aws_keeps_them(world: World) -> None:
 async def test_what_was_recorded_survives_death(world: World) -> None:
     """Recent points and rolled ones, each counted once."""
     world.record(5, 10)
-    await world.metrics.durable()
+    await asyncio.sleep(0)
     world.again()
     assert world.totals(60) == {0: 5.0}
     await world.clock.advance(3 * 3_600)
     world.record(7, 3 * 3_600, high=False)
     world.record(11, 20)
-    await world.metrics.durable()
+    await asyncio.sleep(0)
     world.again()
     assert world.totals(60) == {0: 16.0, 10_800: 7.0}
     assert world.totals(3_600) == {0: 16.0, 10_800: 7.0}
@@ -180,7 +180,7 @@ async def test_nothing_is_lost_or_doubled(
             at = int(world.clock.now()) + number - T0
             world.record(value, at)
             minutes[at - at % 60] = minutes.get(at - at % 60, 0.0) + value
-            await world.metrics.durable()
+            await asyncio.sleep(0)
         elif what == "advance":
             await world.clock.advance(number)
         else:
@@ -242,7 +242,8 @@ async def test_points_that_wait_for_a_full_disk_are_bounded(world: World, monkey
             world.record(value, high=False)
             await asyncio.sleep(0)
         assert world.totals(60) == {0: 45.0}
-    await world.metrics.durable()
+    world.record(0, high=False)
+    await asyncio.sleep(0)
     world.again()
     assert world.totals(60) == {0: 24.0}
 

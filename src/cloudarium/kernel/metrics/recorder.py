@@ -19,17 +19,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cloudarium.kernel.clock import Clock, Timer
-from cloudarium.kernel.metrics.archive import Archive, Block, Points, SeriesRow
+from cloudarium.kernel.metrics import rolling
+from cloudarium.kernel.metrics.archive import Archive, Points, SeriesRow
 from cloudarium.kernel.metrics.buckets import Bucket
+from cloudarium.kernel.metrics.series import Dimensions, Index, MetricKey, Named, Series
 from cloudarium.kernel.store import Scope, Store
 
 log = logging.getLogger(__name__)
 
 _DAY = 86_400
-TIERS = ((1, 3 * 3_600), (60, 15 * _DAY), (300, 63 * _DAY), (3_600, 455 * _DAY))
-"""Seconds per bucket, and seconds for which such buckets are kept."""
-_BLOCK = {1: 600, 60: 3_600, 300: _DAY, 3_600: 30 * _DAY}
-"""By tier, the seconds that a block spans at most; a multiple of the tier."""
 _RECENT = 900
 """Seconds for which buckets stay in memory: what alarms look at."""
 _ROLL_EVERY = 900.0
@@ -42,19 +40,6 @@ _FORGET_AT_ONCE = 5_000
 _MOST_PENDING = 500_000
 """Points that wait in memory for a file that refuses them; beyond, the oldest are only in their buckets."""
 MOST_SERIES = 2_000_000
-
-_MINUTE, _SECOND, _BOTH = 1, 2, 3
-"""Which tiers points belong to."""
-
-Dimensions = tuple[tuple[str, str], ...]
-
-
-class MetricKey(NamedTuple):
-    """What AWS identifies a metric by, within an account and region. ``dimensions`` are sorted by name."""
-
-    namespace: str
-    name: str
-    dimensions: Dimensions
 
 
 class Point(NamedTuple):
@@ -71,25 +56,6 @@ class TooManyMetrics(Exception):
     """A cloud keeps up to MOST_SERIES metrics: more would fill the machine's memory."""
 
 
-class Series:
-    """The points of one metric in one unit."""
-
-    __slots__ = ("id", "last", "minutes", "rolled", "seconds", "unit")
-
-    def __init__(self, id_: int, unit: str, last: int) -> None:
-        self.id = id_
-        self.unit = unit
-        self.last = last
-        """The second of its last point."""
-        self.minutes: dict[int, Bucket] | None = None
-        self.seconds: dict[int, Bucket] | None = None
-        self.rolled = 0
-        """Up to where blocks may have buckets (a start of a minute); nothing is in blocks from there on."""
-
-
-_Named = dict[Dimensions, tuple[Series, ...]]
-
-
 class Metrics:
     """Every metric of a cloud."""
 
@@ -97,8 +63,7 @@ class Metrics:
         self._clock = clock
         self._path = store.path.with_name("metrics.db") if store.path is not None else None
         self._opened: Archive | None = None
-        self._spaces: dict[Scope, dict[str, dict[str, _Named]]] = {}
-        self._by_id: dict[int, Series] = {}
+        self._index = Index()
         self._next_id = 1
         self._live: dict[int, Series] = {}
         """Series with buckets in memory."""
@@ -169,12 +134,12 @@ class Metrics:
         """Have points wait for the next flush; the series they belong to."""
         series = [self._series_for(scope, each) for each in points]
         for each, one in zip(points, series, strict=True):
-            self._pending.append((one.id, int(each.at), _BOTH if each.high_resolution else _MINUTE, each.bucket))
+            self._pending.append((one.id, int(each.at), _tiers(each), each.bucket))
         return series
 
     def _take(self, scope: Scope, points: Sequence[Point], series: Sequence[Series]) -> None:
         for each, one in zip(points, series, strict=True):
-            self._add(one, int(each.at), _BOTH if each.high_resolution else _MINUTE, each.bucket)
+            self._add(one, int(each.at), _tiers(each), each.bucket)
             for watcher in self._watchers:
                 watcher(scope, each.key)
         if self._timer is None or self._timer.when > self._clock.now() + _ROLL_EVERY:
@@ -182,49 +147,27 @@ class Metrics:
                 self._timer.cancel()
             self._timer = self._clock.call_later(_ROLL_EVERY, self._tick)
 
-    async def durable(self) -> None:
-        """Return once everything recorded so far survives the death of any process. Raises OSError."""
-        try:
-            self._flush()
-        except sqlite3.Error as error:
-            raise OSError(f"metrics could not be written: {error}") from error
-
     def watch(self, watcher: Callable[[Scope, MetricKey], None]) -> None:
         """Call ``watcher`` for every point that comes in; it must be quick."""
         self._watchers.append(watcher)
 
     def _series_for(self, scope: Scope, point: Point) -> Series:
         key = point.key
-        named = self._spaces.setdefault(scope, {}).setdefault(key.namespace, {}).setdefault(key.name, {})
-        there = named.get(key.dimensions, ())
-        for series in there:
+        for series in self._index.of(scope, key):
             if series.unit == point.unit:
                 return series
-        if len(self._by_id) >= MOST_SERIES:
+        if self._index.count >= MOST_SERIES:
             raise TooManyMetrics(f"this cloud has {MOST_SERIES} metrics, and keeps no more")
         series = Series(self._next_id, point.unit, int(point.at))
         self._next_id += 1
-        self._know(named, key.dimensions, series)
+        self._index.add(scope, key, series)
         row = SeriesRow(series.id, *scope, key.namespace, key.name, key.dimensions, series.unit, series.last)
         self._made.append(row)
         return series
 
-    def _know(self, named: _Named, dimensions: Dimensions, series: Series) -> None:
-        named[dimensions] = (*named.get(dimensions, ()), series)
-        self._by_id[series.id] = series
-
     def _add(self, series: Series, second: int, tiers: int, bucket: Bucket) -> None:
-        if second > series.last:
-            series.last = second
         self._live[series.id] = series
-        if tiers & _MINUTE:
-            if series.minutes is None:
-                series.minutes = {}
-            _into(series.minutes, second - second % 60, bucket)
-        if tiers & _SECOND:
-            if series.seconds is None:
-                series.seconds = {}
-            _into(series.seconds, second, bucket)
+        rolling.add(series, second, tiers, bucket)
 
     # -- going out -------------------------------------------------------------------------------------------------
 
@@ -237,7 +180,7 @@ class Metrics:
         nothing as fine as ``period`` is kept any more have none.
         """
         found: list[tuple[int, str, Bucket]] = []
-        for series in self._find_series(scope, key):
+        for series in self._series(scope, key):
             if unit is None or series.unit == unit:
                 found += [(at, series.unit, bucket) for at, bucket in self._points(series, start, end, period)]
         found.sort(key=lambda point: point[0])
@@ -245,37 +188,38 @@ class Metrics:
 
     def units(self, scope: Scope, key: MetricKey) -> list[str]:
         """The units in which a metric has points."""
-        return [series.unit for series in self._find_series(scope, key)]
+        return [series.unit for series in self._series(scope, key)]
 
     def last(self, scope: Scope, key: MetricKey) -> int:
         """The second of a metric's last point, 0 when it never had one."""
-        return max((series.last for series in self._find_series(scope, key)), default=0)
+        return max((series.last for series in self._series(scope, key)), default=0)
 
     def find(
-        self, scope: Scope, namespace: str | None = None, name: str | None = None, *, since: float = 0.0
+        self,
+        scope: Scope,
+        namespace: str | None = None,
+        name: str | None = None,
+        *,
+        since: float = 0.0,
+        after: tuple[str, str] = ("", ""),
     ) -> Iterator[MetricKey]:
-        """Metrics of an account and region that had points since a time; touches only those of the names given."""
-        self._load()
-        spaces = self._spaces.get(scope, {})
-        for space in [namespace] if namespace is not None else list(spaces):
-            names = spaces.get(space, {})
-            for each in [name] if name is not None else list(names):
-                named = names.get(each, {})
-                # A copy, as points may come in meanwhile; of what is there already, as there may be very many.
-                for dimensions in list(named):
-                    if max((series.last for series in named.get(dimensions, ())), default=-1) >= since:
-                        yield MetricKey(space, each, dimensions)
+        """Metrics of an account and region that had points since a time, in order of namespace and name.
 
-    def _find_series(self, scope: Scope, key: MetricKey) -> tuple[Series, ...]:
+        Touches only those of the names given, and none whose namespace and name are before ``after``.
+        """
         self._load()
-        return self._spaces.get(scope, {}).get(key.namespace, {}).get(key.name, {}).get(key.dimensions, ())
+        return self._index.find(scope, namespace, name, since, after)
+
+    def _series(self, scope: Scope, key: MetricKey) -> Iterator[Series]:
+        self._load()
+        return self._index.of(scope, key)
 
     def _points(self, series: Series, start: int, end: float, period: int) -> list[tuple[int, Bucket]]:
         merged: dict[int, Bucket] = {}
 
         def take(begin: int, bucket: Bucket) -> None:
             if start <= begin < end:
-                _into(merged, start + (begin - start) // period * period, bucket)
+                rolling.into(merged, start + (begin - start) // period * period, bucket)
 
         memory = series.seconds if period < 60 else series.minutes
         if memory is not None:
@@ -287,11 +231,9 @@ class Metrics:
                 for begin in begins[bisect.bisect_left(begins, start) : bisect.bisect_left(begins, end)]:
                     take(begin, memory[begin])
         if start < series.rolled and self._opened is not None:
-            now = self._clock.now()
-            tier = _tier(period, start, now)
-            kept = dict(TIERS)[tier]
-            oldest = now - kept
-            for begin, bucket in self._opened.read(series.id, tier, start - _BLOCK[tier], end):
+            tier = rolling.tier_for(period, start)
+            oldest = self._clock.now() - dict(rolling.TIERS)[tier]
+            for begin, bucket in self._opened.read(series.id, tier, start - rolling.BLOCK[tier], end):
                 if begin >= oldest - tier:
                     take(begin, bucket)
         return sorted(merged.items())
@@ -309,21 +251,21 @@ class Metrics:
             self._archive()
 
     def _restore(self, archive: Archive) -> None:
-        marks: dict[int, int] = {}
+        known: dict[int, tuple[Series, int]] = {}
         for known_row in archive.series():
-            marks[known_row.id] = known_row.mark
-            scope = Scope(known_row.account, known_row.region)
             series = Series(known_row.id, known_row.unit, known_row.last)
             # What is in blocks is not known before they are read: up to now there may be some.
             series.rolled = known_row.last + 60
-            space = self._spaces.setdefault(scope, {}).setdefault(known_row.namespace, {})
-            self._know(space.setdefault(known_row.name, {}), known_row.dimensions, series)
+            key = MetricKey(known_row.namespace, known_row.name, known_row.dimensions)
+            self._index.add(Scope(known_row.account, known_row.region), key, series)
+            known[series.id] = (series, known_row.mark)
             self._next_id = max(self._next_id, known_row.id + 1)
         for row, points in archive.recent():
             for id_, second, tiers, bucket in points:
-                if (known := self._by_id.get(id_)) is not None and row > marks[id_]:
-                    self._add(known, second, tiers, bucket)
-        if self._by_id:
+                there = known.get(id_)
+                if there is not None and row > there[1]:
+                    self._add(there[0], second, tiers, bucket)
+        if known:
             self._timer = self._clock.call_later(_ROLL_EVERY, self._tick)
 
     def _flush_quietly(self) -> None:
@@ -360,20 +302,20 @@ class Metrics:
             self._roll_some(archive, live[first : first + _ROLL_AT_ONCE], before)
             await asyncio.sleep(0)
         await _in_turns(lambda: archive.drop_recent(mark, _DROP_AT_ONCE))
-        for tier, retention in TIERS:
-            before = int(self._clock.now()) - retention - _BLOCK[tier]
+        for tier, retention in rolling.TIERS:
+            before = int(self._clock.now()) - retention - rolling.BLOCK[tier]
             await _in_turns(functools.partial(archive.drop_blocks, tier, before, _DROP_AT_ONCE))
 
     def _roll_some(self, archive: Archive, some: Sequence[Series], before: int) -> None:
-        blocks = [block for series in some for block in _blocks(series, before)]
+        blocks = [block for series in some for block in rolling.blocks(series, before)]
         archive.roll(
             blocks,
-            [point for series in some for point in _kept(series, before)],
+            [point for series in some for point in rolling.kept(series, before)],
             [(series.last, series.id) for series in some],
         )
         for series in some:
             # Only now: had the file refused, memory would still have it all.
-            _drop(series, before)
+            rolling.drop(series, before)
             if series.minutes is None and series.seconds is None:
                 self._live.pop(series.id, None)
 
@@ -390,8 +332,7 @@ class Metrics:
         """Drop every point: the store has been reset."""
         if self._opened is not None:
             self._opened.clear()
-        self._spaces.clear()
-        self._by_id.clear()
+        self._index.clear()
         self._live.clear()
         self._made, self._pending = [], []
         self._watchers.clear()
@@ -415,7 +356,7 @@ class Metrics:
         if not self._live and self._timer is not None:
             # Nothing to roll any more: what is left is to forget.
             self._timer.cancel()
-            self._timer = self._clock.call_later(_DAY, self._tick) if self._by_id else None
+            self._timer = self._clock.call_later(_DAY, self._tick) if self._index.count else None
 
     async def _forget_old(self) -> None:
         """Once a day: forget series that had no point for as long as anything is kept; some thousand at a time."""
@@ -423,29 +364,23 @@ class Metrics:
         if now < self._forgotten_at + _DAY:
             return
         self._forgotten_at = now
-        for spaces in list(self._spaces.values()):
-            for names in list(spaces.values()):
-                for name, named in list(names.items()):
-                    all_dimensions = list(named)
-                    for first in range(0, len(all_dimensions), _FORGET_AT_ONCE):
-                        self._forget_some(named, all_dimensions[first : first + _FORGET_AT_ONCE], now - _FORGET_SERIES)
-                        await asyncio.sleep(0)
-                    if not named and names.get(name) is named:
-                        del names[name]
+        for named, some in self._index.slices(_FORGET_AT_ONCE):
+            self._forget_some(named, some, now - _FORGET_SERIES)
+            await asyncio.sleep(0)
 
-    def _forget_some(self, named: _Named, some: Sequence[Dimensions], oldest: float) -> None:
-        gone = {series.id for dimensions in some for series in named.get(dimensions, ()) if series.last < oldest}
+    def _forget_some(self, named: Named, some: Sequence[Dimensions], oldest: float) -> None:
+        firsts = [first for dimensions in some if (first := named.get(dimensions)) is not None]
+        gone = {series.id for first in firsts for series in first.units() if series.last < oldest}
         if not gone or self._opened is None:
             return
         self._opened.drop_series(gone)
-        for dimensions in some:
-            if left := tuple(series for series in named.get(dimensions, ()) if series.id not in gone):
-                named[dimensions] = left
-            else:
-                named.pop(dimensions, None)
+        self._index.remove(named, some, gone)
         for id_ in gone:
-            self._by_id.pop(id_, None)
             self._live.pop(id_, None)
+
+
+def _tiers(point: Point) -> int:
+    return rolling.BOTH if point.high_resolution else rolling.MINUTE
 
 
 async def _in_turns(work: Callable[[], int]) -> None:
@@ -454,50 +389,3 @@ async def _in_turns(work: Callable[[], int]) -> None:
     while done:
         done = work()
         await asyncio.sleep(0)
-
-
-def _into(buckets: dict[int, Bucket], start: int, bucket: Bucket) -> None:
-    there = buckets.get(start)
-    if there is None:
-        there = buckets[start] = Bucket()
-    there.merge(bucket)
-
-
-def _tier(period: int, start: float, now: float) -> int:
-    """The coarsest tier that is fine enough for a period: reading it is the least work, and it is kept the longest."""
-    return max((tier for tier, _ in TIERS if period % tier == 0 and int(start) % tier == 0), default=1)
-
-
-def _blocks(series: Series, before: int) -> list[Block]:
-    """What is older than ``before``, as blocks of every tier."""
-    by_tier: dict[int, dict[int, Bucket]] = {tier: {} for tier, _ in TIERS}
-    for start, bucket in (series.minutes or {}).items():
-        if start < before:
-            for tier in (60, 300, 3_600):
-                _into(by_tier[tier], start - start % tier, bucket)
-    by_tier[1] = {start: bucket for start, bucket in (series.seconds or {}).items() if start < before}
-    blocks: list[Block] = []
-    for tier, buckets in by_tier.items():
-        groups: dict[int, list[tuple[int, Bucket]]] = {}
-        for start, bucket in sorted(buckets.items()):
-            groups.setdefault(start - start % _BLOCK[tier], []).append((start, bucket))
-        blocks += [(series.id, tier, block, group) for block, group in groups.items()]
-    return blocks
-
-
-def _kept(series: Series, before: int) -> Points:
-    """What stays in memory, in a form that adding again gives the same."""
-    kept: Points = [(series.id, at, _MINUTE, each) for at, each in (series.minutes or {}).items() if at >= before]
-    kept += [(series.id, at, _SECOND, each) for at, each in (series.seconds or {}).items() if at >= before]
-    return kept
-
-
-def _drop(series: Series, before: int) -> None:
-    """Take what is older than ``before`` out of memory."""
-    if series.minutes is not None:
-        old = [start for start in series.minutes if start < before]
-        if old:
-            series.rolled = max(series.rolled, max(old) + 60)
-        series.minutes = {at: each for at, each in series.minutes.items() if at >= before} or None
-    if series.seconds is not None:
-        series.seconds = {at: each for at, each in series.seconds.items() if at >= before} or None
