@@ -8,6 +8,9 @@ what they set off has settled, and goes on. "Settled" means that each tracked ta
 this clock again. A task that waits for something outside (a target that hangs) would block that for ever, so a task
 that has not settled within ``SETTLE_GRACE`` host seconds no longer holds the clock back: its own clock timeouts
 then fire as time goes on.
+
+The host's clock may be set back while the cloud runs; cloud time never goes back. It goes on from where it was, and is
+ahead of the host's until that is set forward again.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ MAX_ADVANCE = 400 * 86_400
 """The longest stretch to advance at once, in seconds: every timer in it fires."""
 
 _COMPACT_FROM = 1_000
+_STEP = 0.05
+"""Host seconds between its two clocks that mean it was set; less is the way they are adjusted."""
 _SETTLE_TURNS = 3
 """Turns of the loop given to callbacks before looking whether tasks are busy: callbacks start tasks."""
 
@@ -91,6 +96,12 @@ class Clock:
         self._quiet = asyncio.Event()
         self._watchers: list[Callable[[ClockState], None]] = []
         self._advance_lock = asyncio.Lock()
+        self._seen = 0.0
+        """The latest host time that was read since the line last changed."""
+        self._apart = host - _steady()
+        """What the host's wall clock is ahead of its steady one: it changes when the wall clock is set."""
+        self._ahead = 0.0
+        """Host seconds by which the wall clock was set back and cloud time did not follow."""
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -107,9 +118,16 @@ class Clock:
         return "real" if self._state.scale == 1 else "scaled"
 
     def now(self) -> float:
-        """Cloud time in seconds since 1970."""
+        """Cloud time in seconds since 1970; never less than it was."""
+        if not self._state.scale:
+            return self._state.cloud
+        host = time.time()
+        if host < self._seen:
+            # A thread cannot move the line: the loop will.
+            host = self._look() if _in_loop() else self._seen
+        self._seen = host
         state = self._state
-        return state.cloud + (time.time() - state.host) * state.scale if state.scale else state.cloud
+        return state.cloud + (host - state.host) * state.scale
 
     def utcnow(self) -> datetime:
         """Cloud time as an aware UTC datetime."""
@@ -268,8 +286,24 @@ class Clock:
     def _set_scale(self, scale: float) -> None:
         self._move(ClockState(time.time(), self.now(), scale))
 
+    def _look(self) -> float:
+        """See whether the host's clock was set; the host time to go by."""
+        host, steady = time.time(), _steady()
+        step = host - steady - self._apart
+        self._apart = host - steady
+        if not self._state.scale or abs(step) < _STEP or (step > 0 and not self._ahead):
+            # Set forward as such is followed: cloud time is the host's, and timers that are due fire.
+            return max(host, self._seen)
+        # Back: all of it is made up for. Forward: as much as was made up for before.
+        step = min(step, self._ahead)
+        self._ahead -= step
+        log.warning("the host's clock was set by %+.1f s: cloud time goes on as before", step)
+        self._move(ClockState(host, self._state.at(host - step), self._state.scale))
+        return host
+
     def _move(self, state: ClockState) -> None:
         self._state = state
+        self._seen, self._apart = 0.0, time.time() - _steady()
         for watcher in self._watchers:
             watcher(state)
         self._arm()
@@ -302,6 +336,7 @@ class Clock:
 
     def _wake(self) -> None:
         self._wakeup = None
+        self._look()
         self._fire_due()
         self._arm()
 
@@ -313,3 +348,16 @@ class Clock:
                 timer.callback()
             except Exception:
                 log.exception("a timer's callback failed")
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _steady() -> float:
+    """Host seconds that nobody sets, and that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -177,7 +177,9 @@ def test_a_composite_alarm(account: Account, inbox: tuple[str, Any]) -> None:
     account.cloud.advance("100s")
     assert take() == []
     account.cloud.advance("25s")
-    until(take, "then the action is done")
+    (told,) = until(take, "then the action is done")
+    message = json.loads(told["Message"])
+    assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
     parents = account.cloudwatch.describe_alarms(ParentsOfAlarmName="one")["CompositeAlarms"]
     assert [parent["AlarmName"] for parent in parents] == ["both"]
     children = account.cloudwatch.describe_alarms(ChildrenOfAlarmName="both")["MetricAlarms"]
@@ -188,6 +190,47 @@ def test_a_composite_alarm(account: Account, inbox: tuple[str, Any]) -> None:
     account.cloudwatch.delete_alarms(AlarmNames=["both"])
     account.cloudwatch.delete_alarms(AlarmNames=["one", "two"])
     assert history(account, "both", "ConfigurationUpdate", AlarmTypes=["CompositeAlarm"])[0] == 'Alarm "both" deleted'
+
+
+def test_changing_a_composite_alarm_keeps_the_actions_that_are_held_back(
+    account: Account, inbox: tuple[str, Any]
+) -> None:
+    """Only without a suppressor nothing holds them any more."""
+    topic, take = inbox
+    for name in ("child", "maintenance"):
+        put(account, name, MetricName=name, TreatMissingData="ignore")
+        account.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")
+    parent: dict[str, Any] = {"AlarmName": "parent", "AlarmRule": "ALARM(child)", "AlarmActions": [topic]}
+    held = {"ActionsSuppressor": "maintenance", "ActionsSuppressorWaitPeriod": 5, "ActionsSuppressorExtensionPeriod": 5}
+    account.cloudwatch.put_composite_alarm(**parent, **held)
+    until(lambda: state(account, "parent") == "OK", "it was evaluated")
+    for name in ("maintenance", "child"):
+        account.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+    until(lambda: alarm(account, "parent").get("ActionsSuppressedBy") == "Alarm", "its actions are suppressed")
+    account.cloudwatch.put_composite_alarm(**parent, **held, AlarmDescription="another")
+    account.cloud.advance("30s")
+    assert alarm(account, "parent").get("ActionsSuppressedBy") == "Alarm" and take() == []
+    account.cloudwatch.put_composite_alarm(**parent)
+    (told,) = until(take, "what was held back is done")
+    assert told["Subject"].startswith('ALARM: "parent"')
+    assert "ActionsSuppressedBy" not in alarm(account, "parent")
+
+
+def test_history_is_json_however_long_it_is(account: Account) -> None:
+    """Reasons by hand may have 1,023 characters, and data 4,000; AWS shows 4,095 of both states together."""
+    put(account, EvaluationPeriods=1_000, DatapointsToAlarm=1, TreatMissingData="breaching")
+    long = json.dumps({"why": "x" * 3_900})
+    for value in ("ALARM", "OK"):
+        account.cloudwatch.set_alarm_state(
+            AlarmName="errors", StateValue=value, StateReason='"' * 1_000, StateReasonData=long
+        )
+    account.cloud.advance("65s")
+    data = alarm(account)["StateReasonData"]
+    assert len(data) <= 4_000 and len(json.loads(data)["evaluatedDatapoints"]) > 1
+    items = account.cloudwatch.describe_alarm_history(AlarmName="errors")["AlarmHistoryItems"]
+    assert {item["HistoryItemType"] for item in items} == {"StateUpdate", "ConfigurationUpdate"}
+    for item in items:
+        assert len(item["HistoryData"]) <= 4_095 and json.loads(item["HistoryData"])["version"] == "1.0"
 
 
 def test_high_resolution(account: Account) -> None:

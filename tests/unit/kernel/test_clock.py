@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cloudarium.kernel import clock as clock_module
 from cloudarium.kernel.clock import SETTLE_GRACE, Clock, ClockState
 
 
@@ -150,3 +151,80 @@ async def test_what_hangs_again_and_again_is_soon_known_to_hang(monkeypatch: pyt
     assert ended == [1015.0, 1025.0, 1035.0]
     assert graces[0] == SETTLE_GRACE
     assert max(graces[1:]) < SETTLE_GRACE
+
+
+class Host:
+    """The host's clocks, set by hand. Stands in for the module ``time``."""
+
+    CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+
+    def __init__(self) -> None:
+        self.steady, self.apart = 5_000.0, 1_700_000_000.0
+
+    def time(self) -> float:
+        return self.steady + self.apart
+
+    def clock_gettime(self, which: int) -> float:
+        assert which == self.CLOCK_BOOTTIME
+        return self.steady
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    made = Host()
+    monkeypatch.setattr(clock_module, "time", made)
+    return made
+
+
+async def test_a_host_clock_set_back_does_not_set_the_cloud_back(host: Host) -> None:
+    """Time goes on from where it was, also for those who read by the line; nothing waits for the hour to come again."""
+    clock = Clock()
+    lines: list[ClockState] = []
+    clock.watch(lines.append)
+    start = clock.now()
+    fired: list[float] = []
+    clock.call_later(30, lambda: fired.append(clock.now()))
+    host.steady += 10
+    assert clock.now() == start + 10
+    host.apart -= 3_600
+    assert clock.now() == start + 10
+    host.steady += 25
+    assert clock.now() == start + 35 == lines[-1].at(host.time())
+    clock._wake()
+    assert fired == [start + 35]
+    # What is put right again is no jump; what is set forward beyond that is followed.
+    host.apart += 3_600
+    host.steady += 5
+    clock._wake()
+    assert clock.now() == start + 40 == host.time() == lines[-1].at(host.time())
+    host.apart += 600
+    clock._wake()
+    assert clock.now() == start + 640
+
+
+async def test_a_host_clock_set_back_unseen_is_seen_at_the_next_wake(host: Host) -> None:
+    clock = Clock()
+    start = clock.now()
+    host.steady += 10
+    clock.now()
+    host.apart -= 100
+    host.steady += 200
+    clock._wake()
+    assert clock.now() == start + 210
+    clock.freeze()
+    host.apart -= 1_000
+    assert clock.now() == start + 210
+    clock.resume()
+    host.steady += 1
+    assert clock.now() == start + 211
+
+
+async def test_small_corrections_of_the_host_clock_are_waited_out(host: Host) -> None:
+    clock = Clock()
+    lines: list[ClockState] = []
+    clock.watch(lines.append)
+    start = clock.now()
+    host.apart -= 0.01
+    assert clock.now() == start and lines == []
+    host.steady += 1
+    assert clock.now() == pytest.approx(start + 0.99)

@@ -135,11 +135,10 @@ def _query(query: dict[str, Any]) -> dict[str, Any]:
 
 def note_configuration(cloud: Cloud, scope: Scope, alarm: Alarm, what: str) -> None:
     """History and event of an alarm that was created, updated or deleted."""
-    told = {"type": what, f"{what.lower()}Alarm": msgspec.to_builtins(alarm)} if what != "Delete" else {"type": what}
+    briefly = {"version": "1.0", "type": what}
+    told = [briefly | {f"{what.lower()}Alarm": msgspec.to_builtins(alarm)}] if what != "Delete" else []
     words = {"Create": "created", "Update": "updated", "Delete": "deleted"}[what]
-    history.note(
-        cloud, scope, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {words}', {"version": "1.0", **told}
-    )
+    history.note(cloud, scope, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {words}', *told, briefly)
     detail = {
         "alarmName": alarm.name,
         "operation": what.lower(),

@@ -2,8 +2,7 @@
 
     ALARM("cpu") AND (NOT OK(disk) OR AT_LEAST(2, ALARM, (a, b, c)))
 
-A rule is compiled into a function of a lookup. Every reference to an alarm that is not there makes the rule's answer
-INSUFFICIENT_DATA as long as the rest does not decide.
+A rule is compiled into a function of a lookup. An alarm that is not there any more is in none of the states.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
 """
 

@@ -85,6 +85,7 @@ class Composites:
             waits = self._cloud.clock.now() + alarm.wait_period
             changed = changed.replace(
                 pending_action=value,
+                pending_from=alarm.state,
                 suppressed_by="WaitPeriod",
                 suppressed_reason="Actions suppressed by WaitPeriod",
                 suppressed_until=waits,
@@ -114,8 +115,10 @@ class Composites:
             self._table.put(scope, alarm)
         if now < alarm.suppressed_until:
             return alarm.suppressed_until - now
-        done = alarm.replace(pending_action="", suppressed_by="", suppressed_reason="", suppressed_until=0.0)
+        done = alarm.replace(
+            pending_action="", pending_from=None, suppressed_by="", suppressed_reason="", suppressed_until=0.0
+        )
         with self._cloud.store.begin():
             self._table.put(scope, done)
-            changes.make_due(self._cloud, scope, done, alarm.state)
+            changes.make_due(self._cloud, scope, done, alarm.pending_from or alarm.state)
         return None

@@ -13,6 +13,8 @@ from cloudarium.services.cloudwatch.alarms.resources import Alarm, AlarmState, C
 
 JOURNAL = "cloudwatch.alarm-history"
 KEPT = 30 * 86_400
+_MOST_DATA = 4_095
+"""Characters of HistoryData that DescribeAlarmHistory shows."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -30,21 +32,24 @@ def kind_of(alarm: Alarm) -> str:
     return "CompositeAlarm" if isinstance(alarm, CompositeAlarm) else "MetricAlarm"
 
 
-def note(cloud: Cloud, scope: Scope, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
-    """Add an entry: ConfigurationUpdate, StateUpdate or Action."""
-    item = Item(alarm.name, kind_of(alarm), kind, summary, msgspec.json.encode(data).decode())
+def note(cloud: Cloud, scope: Scope, alarm: Alarm, kind: str, summary: str, *data: dict[str, Any]) -> None:
+    """Add an entry: ConfigurationUpdate, StateUpdate or Action. Of ``data`` the first that is not too long is kept."""
+    encoded = (msgspec.json.encode(each).decode() for each in (*data, {"version": "1.0"}))
+    kept = next(text for text in encoded if len(text) <= _MOST_DATA)
+    item = Item(alarm.name, kind_of(alarm), kind, summary, kept)
     cloud.store.append(JOURNAL, scope, cloud.clock.now(), alarm.name, msgspec.json.encode(item))
 
 
 def note_state(cloud: Cloud, scope: Scope, alarm: Alarm, old: AlarmState, new: AlarmState) -> None:
-    """The entry of a change of state."""
-    data = {"version": "1.0", "oldState": _state(old), "newState": _state(new)}
-    note(cloud, scope, alarm, "StateUpdate", f"Alarm updated from {old.value} to {new.value}", data)
+    """The entry of a change of state; where both states' data are too long for it, the newer one's or neither is."""
+    with_data = [(True, True), (False, True), (False, False)]
+    data = ({"version": "1.0", "oldState": _state(old, o), "newState": _state(new, n)} for o, n in with_data)
+    note(cloud, scope, alarm, "StateUpdate", f"Alarm updated from {old.value} to {new.value}", *data)
 
 
-def _state(state: AlarmState) -> dict[str, Any]:
+def _state(state: AlarmState, with_data: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"stateValue": state.value, "stateReason": state.reason}
-    if state.reason_data:
+    if state.reason_data and with_data:
         shown["stateReasonData"] = msgspec.Raw(state.reason_data.encode())
     return shown
 

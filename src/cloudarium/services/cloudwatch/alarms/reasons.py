@@ -21,6 +21,7 @@ _WORDS = {
 }
 _TREATED = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": "Ignore", "missing": "Missing"}
 _SHOWN = 5
+_MOST_DATA = 4_000
 
 
 def number(value: float) -> str:
@@ -91,23 +92,32 @@ def _against(rule: Rule, deciding: Sequence[Slot], threshold: float | None) -> s
 def reason_data(
     decision: Decision, *, now: float, statistic: str, period: int, unit: str, threshold: float | None
 ) -> str:
-    """The same as JSON: what was looked at."""
-    real = [slot for slot in decision.evaluated if slot.value is not None]
+    """The same as JSON: what was looked at; of very many points the newest, as AWS takes 4,000 characters at most."""
+    every = len(decision.evaluated)
+    texts = (_reason_data(decision, most, now, statistic, period, unit, threshold) for most in (every, 20, 5))
+    return next((text for text in texts if len(text) <= _MOST_DATA), "")
+
+
+def _reason_data(
+    decision: Decision, most: int, now: float, statistic: str, period: int, unit: str, threshold: float | None
+) -> str:
+    evaluated = sorted(decision.evaluated, key=lambda slot: slot.begin)[-most:] if most else []
+    real = [slot for slot in evaluated if slot.value is not None]
     data: dict[str, Any] = {"version": "1.0", "queryDate": long_time(now)}
     if real:
-        data["startDate"] = long_time(min(slot.begin for slot in real))
+        data["startDate"] = long_time(real[0].begin)
     if unit:
         data["unit"] = unit
     if statistic:
         data["statistic"] = statistic
     data["period"] = period
-    data["recentDatapoints"] = [slot.value for slot in reversed(real)]
+    data["recentDatapoints"] = [slot.value for slot in real]
     if threshold is not None:
         data["threshold"] = threshold
     else:
-        data["recentLowerThresholds"] = [slot.low for slot in reversed(real)]
-        data["recentUpperThresholds"] = [slot.high for slot in reversed(real)]
-    data["evaluatedDatapoints"] = [_evaluated(slot, threshold) for slot in decision.evaluated]
+        data["recentLowerThresholds"] = [slot.low for slot in real]
+        data["recentUpperThresholds"] = [slot.high for slot in real]
+    data["evaluatedDatapoints"] = [_evaluated(slot, threshold) for slot in reversed(evaluated)]
     return json.dumps(data, separators=(",", ":"))
 
 

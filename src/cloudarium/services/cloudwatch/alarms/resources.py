@@ -89,6 +89,8 @@ class CompositeAlarm(Record, frozen=True, kw_only=True):
     suppressed_until: float = 0.0
     pending_action: str = ""
     """The state whose actions wait for a period's end."""
+    pending_from: AlarmState | None = None
+    """The state before that one."""
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     configured: float
     state: AlarmState

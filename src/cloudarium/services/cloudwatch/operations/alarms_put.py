@@ -111,11 +111,21 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
         suppressor=suppressor,
         wait_period=request.get("ActionsSuppressorWaitPeriod", 0),
         extension_period=request.get("ActionsSuppressorExtensionPeriod", 0),
+        **(_held_back(there, suppressor) if there is not None else {}),
     )
     ctx.table(CompositeAlarm).put(ctx.scope, alarm)
     changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create")
     ctx.cloud.enqueue(COMPOSITES, (ctx.scope, name))
     return {}
+
+
+def _held_back(there: CompositeAlarm, suppressor: str) -> dict[str, Any]:
+    """What stays of actions that the suppressor holds back; without a suppressor they are due now."""
+    held: dict[str, Any] = {"pending_action": there.pending_action, "pending_from": there.pending_from}
+    if suppressor:
+        for name in ("suppressed_by", "suppressed_reason", "suppressed_until"):
+            held[name] = getattr(there, name)
+    return held
 
 
 def _checked_name(given: Mapping[str, Any]) -> str:

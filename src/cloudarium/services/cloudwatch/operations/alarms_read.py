@@ -165,7 +165,7 @@ def _shown(at: float, item: Item) -> dict[str, Any]:
         "Timestamp": datetime.fromtimestamp(at, UTC),
         "HistoryItemType": item.kind,
         "HistorySummary": item.summary[:255],
-        "HistoryData": item.data[:4095],
+        "HistoryData": item.data,
     }
 
 

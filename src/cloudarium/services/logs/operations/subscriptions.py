@@ -143,7 +143,7 @@ def put_destination(ctx: Context, request: PutDestinationRequestTypeDef) -> Answ
     return {"destination": _destination(made)}
 
 
-@operation(partial="the policy is kept and not evaluated")
+@operation(partial="the policy is kept and not evaluated, so forceUpdate has nothing to force")
 def put_destination_policy(ctx: Context, request: PutDestinationPolicyRequestTypeDef) -> Answer:
     """Say who may subscribe through a destination."""
     found = ctx.table(Destination).get(ctx.scope, request["destinationName"])
