@@ -70,7 +70,7 @@ class Shim:
         except Refused as refused:
             answer({"error": str(refused), "kind": refused.kind})
         except OSError as error:
-            answer({"error": error.strerror or str(error), "kind": "failed"})
+            answer({"error": _words(error), "kind": "failed"})
         except Exception as error:
             answer({"error": f"{type(error).__name__}: {error}", "kind": "failed"})
             raise
@@ -105,6 +105,12 @@ class Shim:
     def _finish(self, answer: Any) -> None:
         answer({})
         self._done = True
+
+
+def _words(error: OSError) -> str:
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return error.strerror or str(error)
 
 
 class Children:
