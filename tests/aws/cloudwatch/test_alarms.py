@@ -22,8 +22,9 @@ METRIC: dict[str, Any] = {
 
 
 def put(account: Account, name: str = "errors", **changes: Any) -> None:
-    """An alarm on Shop/Errors."""
-    account.cloudwatch.put_metric_alarm(AlarmName=name, **(METRIC | changes))
+    """An alarm on Shop/Errors; what is None is left out."""
+    given = {member: value for member, value in (METRIC | changes).items() if value is not None}
+    account.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
 
 def record(account: Account, value: float, name: str = "Errors") -> None:
@@ -131,6 +132,88 @@ def test_m_out_of_n(account: Account) -> None:
         seen.append(state(account))
     account.cloud.advance("10s")
     assert state(account) == "ALARM" and "OK" in seen
+
+
+def test_percentiles_of_few_samples(account: Account) -> None:
+    """Below ten samples beyond the percentile ``ignore`` keeps the state there is, ``evaluate`` does not."""
+    for name in ("evaluate", "ignore"):
+        put(
+            account, name, Statistic=None, ExtendedStatistic="p90", EvaluateLowSampleCountPercentile=name,
+            TreatMissingData="ignore",
+        )  # fmt: skip
+        account.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")
+
+    def minute(count: int) -> tuple[str, str]:
+        datum = {"MetricName": "Errors", "Values": [5.0], "Counts": [count]}
+        account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[datum])
+        account.cloud.advance("65s")
+        return state(account, "evaluate"), state(account, "ignore")
+
+    assert minute(99) == ("ALARM", "OK")
+    account.cloud.advance("60s")
+    assert minute(100) == ("ALARM", "ALARM")
+
+
+def test_only_points_in_the_alarms_unit_count(account: Account) -> None:
+    put(account, "seconds", Unit="Seconds")
+    put(account, "any")
+    datum = {"MetricName": "Errors", "Value": 9, "Unit": "Milliseconds"}
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[datum])
+    account.cloud.advance("65s")
+    assert (state(account, "seconds"), state(account, "any")) == ("INSUFFICIENT_DATA", "ALARM")
+
+
+def test_longer_periods_slide_by_the_minute(account: Account) -> None:
+    """Five minutes add up whenever they began, and are evaluated every minute."""
+    put(account, Period=300, Threshold=4, TreatMissingData="notBreaching")
+    account.cloud.advance("65s")
+    seen = []
+    for value in (2, 2, 2, 0, 0, 0, 0, 0):
+        record(account, value)
+        account.cloud.advance("60s")
+        seen.append(state(account))
+    assert seen[:2] == ["OK", "OK"] and seen[-1] == "OK"
+    assert "ALARM" in seen[2:6], seen
+
+
+def test_missing_data_of_an_expression(account: Account) -> None:
+    """A sum has no point where one of its metrics has none; FILL gives it one."""
+
+    def queries(expression: str) -> list[dict[str, Any]]:
+        stat = {"Period": 60, "Stat": "Sum"}
+        metrics = [
+            {
+                "Id": name,
+                "MetricStat": {**stat, "Metric": {"Namespace": "Shop", "MetricName": name}},
+                "ReturnData": False,
+            }
+            for name in ("a", "b")
+        ]
+        return [*metrics, {"Id": "e", "Expression": expression, "ReturnData": True}]
+
+    plain = {name: None for name in ("Namespace", "MetricName", "Statistic", "Period")}
+    put(account, "sum", **plain, Metrics=queries("a + b"), TreatMissingData="notBreaching")
+    put(account, "filled", **plain, Metrics=queries("a + FILL(b, 5)"), TreatMissingData="notBreaching")
+    record(account, 1, "a")
+    account.cloud.advance("65s")
+    assert (state(account, "sum"), state(account, "filled")) == ("OK", "ALARM")
+    for name in ("a", "b"):
+        record(account, 2, name)
+    account.cloud.advance("60s")
+    assert (state(account, "sum"), state(account, "filled")) == ("ALARM", "ALARM")
+
+
+def test_a_composite_alarm_set_by_hand(account: Account) -> None:
+    """It stays so until one of its children changes."""
+    put(account, "child", TreatMissingData="ignore")
+    account.cloudwatch.set_alarm_state(AlarmName="child", StateValue="OK", StateReason="test")
+    account.cloudwatch.put_composite_alarm(AlarmName="parent", AlarmRule="ALARM(child)")
+    until(lambda: state(account, "parent") == "OK", "it was evaluated")
+    account.cloudwatch.set_alarm_state(AlarmName="parent", StateValue="ALARM", StateReason="by hand")
+    account.cloud.advance("65s")
+    assert (state(account, "parent"), alarm(account, "parent")["StateReason"]) == ("ALARM", "by hand")
+    account.cloudwatch.set_alarm_state(AlarmName="child", StateValue="INSUFFICIENT_DATA", StateReason="test")
+    until(lambda: state(account, "parent") == "OK", "the rule decides again")
 
 
 def test_set_state_lasts_until_the_next_evaluation(account: Account) -> None:

@@ -114,6 +114,17 @@ def test_bad_points_are_refused(account: Account, datum: dict[str, Any], code: s
     assert not account.cloudwatch.list_metrics(Namespace="Shop")["Metrics"]
 
 
+def test_strict_entities_are_refused_by_name(account: Account) -> None:
+    """What points belong to is not kept, so nothing can be checked against it."""
+    with pytest.raises(ClientError) as error:
+        account.cloudwatch.put_metric_data(
+            Namespace="Shop", MetricData=[{"MetricName": "M", "Value": 1}], StrictEntityValidation=True
+        )
+    assert error.value.response["Error"]["Code"] == "NotImplemented"
+    assert "StrictEntityValidation" in error.value.response["Error"]["Message"]
+    assert not account.cloudwatch.list_metrics(Namespace="Shop")["Metrics"]
+
+
 def test_points_survive_kill_9(own_cloud: RunningCloud) -> None:
     """What was answered is there after the cloud's death."""
     account = Account(own_cloud, "123412341234")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.kernel.clock import Clock, ClockState
-from cloudarium.kernel.metrics import TIERS, Bucket, MetricKey, Metrics, Point, recorder
+from cloudarium.kernel.metrics import TIERS, Bucket, MetricKey, Metrics, Point, TooManyMetrics, recorder
 from cloudarium.kernel.metrics.archive import Archive
 from cloudarium.kernel.store import Scope, Store
 
@@ -229,6 +229,27 @@ async def test_a_full_disk_takes_nothing(world: World, monkeypatch: pytest.Monke
     assert world.totals(60) == {0: 43.0}
 
 
+async def test_a_metric_that_was_refused_is_not_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that a full disk refused, nor one beyond the most that a cloud keeps."""
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    world.record(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", full)
+        with pytest.raises(OSError, match="full"):
+            world.metrics.put_durably(HERE, [Point(MetricKey("N", "new", ()), "Count", bucket(1), T0, False)])
+    monkeypatch.setattr(recorder, "MOST_SERIES", 4)
+    burst = [Point(MetricKey("N", f"m{number}", ()), "Count", bucket(1), T0, False) for number in range(5)]
+    with pytest.raises(TooManyMetrics):
+        world.metrics.put_durably(HERE, burst)
+    assert list(world.metrics.find(HERE)) == [KEY]
+    world.metrics.put_durably(HERE, burst[:2])
+    world.again()
+    assert {key.name for key in world.metrics.find(HERE)} == {KEY.name, "m0", "m1"}
+
+
 async def test_points_that_wait_for_a_full_disk_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data plane goes on recording: its points are read, and only the last of them wait for the file."""
 
@@ -246,6 +267,25 @@ async def test_points_that_wait_for_a_full_disk_are_bounded(world: World, monkey
     await asyncio.sleep(0)
     world.again()
     assert world.totals(60) == {0: 24.0}
+
+
+async def test_memory_is_bounded_while_the_disk_stays_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hours stay readable; what was answered before is there again after the next start."""
+    world.metrics.put_durably(HERE, [Point(KEY, "Count", bucket(1), T0, False)])
+
+    def full(*_: object, **__: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", full)
+        patch.setattr(Archive, "roll", full)
+        for hour in range(1, 9):
+            await world.clock.advance(3_600)
+            world.record(hour, hour * 3_600, high=False)
+        await world.clock.advance(3_600)
+        assert world.totals(3_600) == {hour * 3_600: hour for hour in (6, 7, 8)}
+    world.again()
+    assert world.totals(3_600)[0] == 1
 
 
 async def test_old_things_go_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _DAY = 86_400
 _RECENT = 900
 """Seconds for which buckets stay in memory: what alarms look at."""
+_MOST_RECENT = 3 * 3_600
+"""The same while the file refuses."""
 _ROLL_EVERY = 900.0
 _ROLL_AT_ONCE = 200
 _ROLL_BYTES = 32 * 1024 * 1024
@@ -158,7 +160,7 @@ class Metrics:
                 return series
         if self._index.count >= MOST_SERIES:
             raise TooManyMetrics(f"this cloud has {MOST_SERIES} metrics, and keeps no more")
-        series = Series(self._next_id, point.unit, int(point.at))
+        series = Series(self._next_id, point.unit, -1)
         self._next_id += 1
         self._index.add(scope, key, series)
         row = SeriesRow(series.id, *scope, key.namespace, key.name, key.dimensions, series.unit, series.last)
@@ -192,7 +194,7 @@ class Metrics:
 
     def last(self, scope: Scope, key: MetricKey) -> int:
         """The second of a metric's last point, 0 when it never had one."""
-        return max((series.last for series in self._series(scope, key)), default=0)
+        return max((0, *(series.last for series in self._series(scope, key))))
 
     def find(
         self,
@@ -353,6 +355,9 @@ class Metrics:
             await self._forget_old()
         except sqlite3.Error as error:
             log.error("metrics could not be written, will try again: %s", error)
+            # What is older stays in the file as it came, and is found there at the next start.
+            for series in list(self._live.values()):
+                rolling.drop(series, int(self._clock.now()) - _MOST_RECENT)
         if not self._live and self._timer is not None:
             # Nothing to roll any more: what is left is to forget.
             self._timer.cancel()

@@ -28,7 +28,7 @@ class Series:
         self.id = id_
         self.unit = unit
         self.last = last
-        """The second of its last point."""
+        """The second of its last point; -1 before the first, which the file may have refused."""
         self.next: Series | None = None
         """The same metric in another unit."""
         self.minutes: dict[int, Bucket] | None = None
