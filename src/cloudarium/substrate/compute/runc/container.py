@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from cloudarium.substrate.compute.errors import ComputeError
-from cloudarium.substrate.compute.runc.link import Link
+from cloudarium.substrate.compute.runc import link
 from cloudarium.substrate.compute.runc.reader import Reader
 from cloudarium.substrate.compute.runtime import State
 from cloudarium.substrate.compute.spec import Exit, LogRecord
+from cloudarium.substrate.host.link import Link
 
 SOCKET = "shim"
 
@@ -51,7 +52,7 @@ class Container:
 
     def connect(self, sock: socket.socket) -> None:
         """Talk to its shim."""
-        self.link = Link(sock, self._heard, self._lost)
+        self.link = link.connect(sock, "the shim", self._heard, self._lost)
 
     async def ask(self, what: str, fds: list[int] | None = None, **fields: Any) -> tuple[dict[str, Any], list[int]]:
         """Have the shim do something. Raises ComputeError."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cloudarium.kernel.clock import Clock
 from cloudarium.substrate.compute.errors import ComputeError
-from cloudarium.substrate.compute.runc import stats
+from cloudarium.substrate.compute.runc import link, stats
 from cloudarium.substrate.compute.runc.cgroups import Cgroups
 from cloudarium.substrate.compute.runc.container import (
     Container,
@@ -31,13 +31,13 @@ from cloudarium.substrate.compute.runc.container import (
 )
 from cloudarium.substrate.compute.runc.executing import execute
 from cloudarium.substrate.compute.runc.folders import Folders
-from cloudarium.substrate.compute.runc.link import Link
 from cloudarium.substrate.compute.runc.machine import Machine
 from cloudarium.substrate.compute.runc.plan import make_plan
 from cloudarium.substrate.compute.runc.sessions import Session
 from cloudarium.substrate.compute.runtime import Recovered, RuntimeCapabilities, State, Watcher
 from cloudarium.substrate.compute.signals import signal_number
 from cloudarium.substrate.compute.spec import ContainerSpec, ExecSpec, Exit, Resources, Stats
+from cloudarium.substrate.host.link import Link
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +230,7 @@ class RuncRuntime:
     async def _spawn(self, spec: ContainerSpec, container: Container, run: Path) -> None:
         """Have init fork the shim."""
         if self._init is None:
-            self._init = Link(socket.socket(fileno=self._init_fd))
+            self._init = link.connect(socket.socket(fileno=self._init_fd), "init")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lock = self._machine.cgroups.lock
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

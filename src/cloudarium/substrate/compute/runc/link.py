@@ -1,128 +1,24 @@
-"""Questions and answers over a SOCK_SEQPACKET socket, on the cloud's loop: to init, and to each shim."""
+"""Talking to init and to shims: what they refuse is a ComputeError."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import itertools
 import socket
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from cloudarium.substrate.compute.errors import ComputeError
-from cloudarium.substrate.host import wire
+from cloudarium.substrate.host.link import Link
 
 
-class Link:
-    """Messages of ``host.wire``; ``on_event`` gets what is no answer, ``on_lost()`` is called when the peer is gone."""
+def connect(
+    sock: socket.socket,
+    peer: str,
+    on_event: Callable[[dict[str, Any]], object] | None = None,
+    on_lost: Callable[[], object] | None = None,
+) -> Link:
+    """A link over a socket, which is taken over; see ``Link``."""
+    return Link(sock, peer, _refusal, on_event, on_lost)
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        on_event: Callable[[dict[str, Any]], object] | None = None,
-        on_lost: Callable[[], object] | None = None,
-    ) -> None:
-        self._sock = sock
-        self._loop = asyncio.get_running_loop()
-        self._on_event = on_event
-        self._on_lost = on_lost
-        self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[tuple[dict[str, Any], list[int]]]] = {}
-        self._outgoing: deque[tuple[bytes, Sequence[int]]] = deque()
-        self.closed = False
-        sock.setblocking(False)
-        self._loop.add_reader(sock.fileno(), self._read)
 
-    async def ask(self, fds: Sequence[int] = (), **request: Any) -> tuple[dict[str, Any], list[int]]:
-        """The answer and its descriptors, the caller's to close. ``fds`` stay the caller's.
-
-        Raises ComputeError when the peer refuses, ConnectionResetError when it is gone.
-        """
-        id_ = next(self._ids)
-        future: asyncio.Future[tuple[dict[str, Any], list[int]]] = self._loop.create_future()
-        self._waiting[id_] = future
-        try:
-            self._post({"id": id_, **request}, fds)
-            answer, received = await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                wire.discard(future.result()[1])
-            raise
-        finally:
-            self._waiting.pop(id_, None)
-        if "error" in answer:
-            wire.discard(received)
-            raise ComputeError(answer.get("kind", "failed"), str(answer["error"]))
-        return answer, received
-
-    def tell(self, **request: Any) -> None:
-        """Say something that needs no answer; nothing when the peer is gone."""
-        if not self.closed:
-            self._post({"id": 0, **request}, ())
-
-    def close(self) -> None:
-        """Hang up; ``on_lost`` is not called."""
-        if self.closed:
-            return
-        self.closed = True
-        self._loop.remove_reader(self._sock.fileno())
-        self._loop.remove_writer(self._sock.fileno())
-        self._sock.close()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError(errno.ECONNRESET, "the other process is gone"))
-        self._waiting.clear()
-
-    def _post(self, message: dict[str, Any], fds: Sequence[int]) -> None:
-        if self.closed:
-            raise ConnectionResetError(errno.ECONNRESET, "the other process is gone")
-        # The descriptors are the caller's until the answer comes, and that is after they were sent.
-        self._outgoing.append((wire.encode(message), fds))
-        if len(self._outgoing) == 1:
-            self._write()
-
-    def _write(self) -> None:
-        while self._outgoing:
-            data, fds = self._outgoing[0]
-            try:
-                wire.send(self._sock, data, list(fds))
-            except BlockingIOError:
-                self._loop.add_writer(self._sock.fileno(), self._write_more)
-                return
-            except OSError:
-                self._loop.call_soon(self._lost)
-                return
-            self._outgoing.popleft()
-
-    def _write_more(self) -> None:
-        self._loop.remove_writer(self._sock.fileno())
-        self._write()
-
-    def _read(self) -> None:
-        for _ in range(64):
-            if self.closed:
-                return
-            try:
-                data, fds = wire.receive(self._sock)
-            except BlockingIOError:
-                return
-            except OSError:
-                data, fds = b"", []
-            if not data:
-                self._lost()
-                return
-            message = wire.decode(data) or {}
-            future = self._waiting.pop(message.get("id", 0), None)
-            if future is not None and not future.done():
-                future.set_result((message, fds))
-                continue
-            wire.discard(fds)
-            if "event" in message and self._on_event is not None:
-                self._on_event(message)
-
-    def _lost(self) -> None:
-        if not self.closed:
-            self.close()
-            if self._on_lost is not None:
-                self._on_lost()
+def _refusal(answer: dict[str, Any]) -> ComputeError | None:
+    return ComputeError(answer.get("kind", "failed"), str(answer["error"])) if "error" in answer else None
