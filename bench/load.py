@@ -1,12 +1,16 @@
-"""The load generator: wrk with prepared requests."""
+"""The load generators: wrk with prepared requests, and threads that post bodies one after another."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +63,28 @@ def get(host: str, path: str = "/") -> bytes:
 def middle(runs: Sequence[Measured]) -> Measured:
     """The run with the median rate."""
     return sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
+
+
+def post(port: int, requests: Sequence[bytes], headers: Mapping[str, str], connections: int) -> float:
+    """Send all bodies to ``/`` over some connections, each as fast as it goes; the seconds it took."""
+    waiting, failed = list(reversed(requests)), []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        with contextlib.suppress(IndexError):
+            while True:
+                connection.request("POST", "/", waiting.pop(), dict(headers))
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status != 200:
+                    failed.append(text)
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise CannotMeasure(f"{len(failed)} calls failed: {failed[0][:200]!r}")
+    return time.perf_counter() - begin

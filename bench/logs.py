@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import json
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +23,7 @@ from typing import Any
 
 import ministack
 import report
-from load import CannotMeasure
+from load import CannotMeasure, post
 from processes import answers, cloudarium, environment, free_port, running
 
 ACCOUNT = "111122223333"
@@ -69,27 +67,7 @@ HEADERS = {
 
 def put(port: int, requests: list[bytes]) -> float:
     """Send all requests over some connections; the seconds it took."""
-    waiting, failed = list(reversed(requests)), []
-
-    def work() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        with contextlib.suppress(IndexError):
-            while True:
-                connection.request("POST", "/", waiting.pop(), HEADERS)
-                answer = connection.getresponse()
-                text = answer.read()
-                if answer.status != 200:
-                    failed.append(text)
-
-    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise CannotMeasure(f"{len(failed)} calls failed: {failed[0][:200]!r}")
-    return time.perf_counter() - begin
+    return post(port, requests, HEADERS, CONNECTIONS)
 
 
 def client(port: int | None) -> Any:

@@ -18,7 +18,6 @@ import os
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from typing import Any
 
 import ministack
 import report
-from load import CannotMeasure
+from load import CannotMeasure, post
 from processes import answers, cloudarium, cpu_seconds, environment, free_port, memory, running, tree
 
 ACCOUNT = "111122223333"
@@ -67,27 +66,7 @@ def bodies(points: int, different: int = DIFFERENT) -> list[bytes]:
 
 def send(port: int, operation: str, requests: Sequence[bytes], account: str = ACCOUNT) -> float:
     """Send all requests over some connections; the seconds it took."""
-    waiting, failed = list(reversed(requests)), []
-
-    def work() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        with contextlib.suppress(IndexError):
-            while True:
-                connection.request("POST", "/", waiting.pop(), headers(operation, account))
-                answer = connection.getresponse()
-                text = answer.read()
-                if answer.status != 200:
-                    failed.append(text)
-
-    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise CannotMeasure(f"{len(failed)} calls failed: {failed[0][:200]!r}")
-    return time.perf_counter() - begin
+    return post(port, requests, headers(operation, account), CONNECTIONS)
 
 
 @contextlib.contextmanager

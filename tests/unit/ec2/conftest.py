@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import botocore
 import pytest
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
+from tests.support.operations import ACCOUNT, SCOPE, conforms, names, operation_model, valid
 
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
@@ -22,40 +16,7 @@ from cloudarium.kernel.identity import Principal, root
 from cloudarium.kernel.store import Scope, Store
 from cloudarium.services.ec2 import SERVICE
 
-ACCOUNT = "111122223333"
-SCOPE = Scope(ACCOUNT, "us-east-1")
-
-
-def _load_model() -> ServiceModel:
-    path = Path(botocore.__file__).parent / "data/ec2/2016-11-15/service-2.json.gz"
-    return ServiceModel(json.loads(gzip.decompress(path.read_bytes())), "ec2")
-
-
-_MODEL = _load_model()
-_NAMES = {botocore.xform_name(name): name for name in _MODEL.operation_names}
-_TYPES = {
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-    "double": float,
-    "float": float,
-    "timestamp": datetime,
-    "structure": dict,
-    "list": list,
-}
-
-
-def conforms(value: Any, shape: Any, path: str) -> None:
-    """Assert that an answer has only members that AWS's shape has, of its types."""
-    assert isinstance(value, _TYPES[shape.type_name]), f"{path} is a {type(value).__name__}, not a {shape.type_name}"
-    if shape.type_name == "structure":
-        for name, member in value.items():
-            assert name in shape.members, f"{path}.{name} is not in {shape.name}"
-            conforms(member, shape.members[name], f"{path}.{name}")
-    elif shape.type_name == "list":
-        for place, member in enumerate(value):
-            conforms(member, shape.member, f"{path}[{place}]")
+__all__ = ["ACCOUNT", "SCOPE", "Ec2"]
 
 
 class Ec2:
@@ -68,15 +29,14 @@ class Ec2:
         self.ctx = Context(cloud, scope, self.principal)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in _NAMES:
+        if name.startswith("_") or name not in names("ec2"):
             raise AttributeError(name)
         info = SERVICE.operations()[name]
-        model = _MODEL.operation_model(_NAMES[name])
+        model = operation_model("ec2", name)
 
         def call(**parameters: Any) -> dict[str, Any]:
             if self.principal.kind != "AWSService":
-                report = ParamValidator().validate(parameters, model.input_shape)
-                assert not report.has_errors(), report.generate_report()
+                valid(model, parameters)
             with self.cloud.store.begin():
                 answer = dict(info.function(self.ctx, parameters) or {})
             if model.output_shape is not None:

@@ -2,96 +2,36 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import inspect
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import botocore
 import pytest
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
+from tests.support.operations import ACCOUNT, SCOPE, Operations
 
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
-from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.kernel.identity import Principal, root
-from cloudarium.kernel.store import Scope, Store
+from cloudarium.kernel.store import Store
 from cloudarium.services import ecr, ecr_public
 
-ACCOUNT = "111122223333"
-SCOPE = Scope(ACCOUNT, "us-east-1")
+__all__ = ["ACCOUNT", "SCOPE", "Api"]
+
 SERVICES = {"ecr": ecr.SERVICE, "ecr-public": ecr_public.SERVICE}
 OCI = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-def _load(service: str) -> ServiceModel:
-    path = sorted(Path(botocore.__file__).parent.glob(f"data/{service}/*/service-2.json.gz"))[-1]
-    return ServiceModel(json.loads(gzip.decompress(path.read_bytes())), service)
-
-
-_MODELS = {service: _load(service) for service in SERVICES}
-
-
-def conforms(value: Any, shape: Any, path: str) -> None:
-    """Assert that an answer has only members that AWS's shape has."""
-    if shape.type_name == "structure":
-        assert isinstance(value, dict), path
-        for name, member in value.items():
-            assert name in shape.members, f"{path}.{name} is not in {shape.name}"
-            conforms(member, shape.members[name], f"{path}.{name}")
-    elif shape.type_name == "list":
-        assert isinstance(value, list), path
-        for place, member in enumerate(value):
-            conforms(member, shape.member, f"{path}[{place}]")
-    else:
-        kinds = {"string": str, "boolean": bool, "integer": int, "long": int}
-        assert isinstance(value, kinds.get(shape.type_name, object)), f"{path} is {value!r}"
-
-
-class Api:
-    """Calls operations as the gateway would."""
+class Api(Operations):
+    """ECR's operations, and images made with them."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.fakes: dict[tuple[str, str], Any] = {}
-        cloud.services.update(SERVICES)
-        cloud.dispatch = self.dispatch
-
-    async def dispatch(
-        self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any]
-    ) -> dict[str, Any]:
-        if (fake := self.fakes.get((service, operation))) is not None:
-            answer: dict[str, Any] = fake(**params)
-            return answer
-        info = SERVICES[service].operations()[operation]
-        async with self.cloud.store.transaction():
-            result = info.function(Context(self.cloud, scope, principal), params)
-            return await result if inspect.isawaitable(result) else result  # type: ignore[no-any-return]
+        super().__init__(cloud, "ecr", SERVICES)
 
     async def __call__(self, name: str, /, *, who: str = ACCOUNT, service: str = "ecr", **params: Any) -> Any:
-        """An operation, by its name in snake case, as the root user of an account."""
-        model = _MODELS[service]
-        names = {botocore.xform_name(each): each for each in model.operation_names}
-        operation = model.operation_model(names[name])
-        if operation.input_shape is not None:
-            report = ParamValidator().validate(params, operation.input_shape)
-            assert not report.has_errors(), report.generate_report()
-        answer = await self.dispatch(service, name, Scope(who, SCOPE.region), root(who), params)
-        if operation.output_shape is not None:
-            conforms(answer, operation.output_shape, name)
-        return answer
-
-    async def error(self, name: str, /, **params: Any) -> AwsError:
-        """The error of an operation that is to be refused."""
-        with pytest.raises(AwsError) as caught:
-            await self(name, **params)
-        return caught.value
+        """An operation of ECR or of its public sibling, as the root user of an account."""
+        return await self.checked(service, name, who, params)
 
     # -- images ----------------------------------------------------------------------------------------------------
 

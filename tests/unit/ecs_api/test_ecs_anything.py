@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.ecs_api.conftest import _MODEL, Api
+from tests.support.operations import operation_model
+from tests.unit.ecs_api.conftest import Api
 
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
@@ -88,7 +89,7 @@ async def _ask(name: str, seed: int) -> None:
     await api.define("web", mode="bridge")
     await api("create_service", serviceName="old", taskDefinition="web", desiredCount=1, launchType="EC2")
     generator = Generator(random.Random(seed))
-    shape = _MODEL.operation_model(name).input_shape
+    shape = operation_model("ecs", _SNAKE[name]).input_shape
     for _ in range(20):
         request = generator.value(shape)
         try:

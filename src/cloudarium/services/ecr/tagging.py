@@ -25,6 +25,12 @@ def from_request(tags: Iterable[Mapping[str, str]], present: Mapping[str, str] |
     return merged
 
 
+def without(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """Tags less some, which need not be there."""
+    gone = set(keys)
+    return {key: value for key, value in tags.items() if key not in gone}
+
+
 def to_response(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as the API shows them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

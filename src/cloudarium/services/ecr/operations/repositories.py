@@ -121,8 +121,7 @@ def tag_resource(ctx: Context, request: Request) -> Answer:
 def untag_resource(ctx: Context, request: Request) -> Answer:
     """Remove tags of a repository; keys that are not there are passed over."""
     scope, repository = _by_arn(ctx, request["resourceArn"])
-    gone = set(request["tagKeys"])
-    tags = {key: value for key, value in repository.tags.items() if key not in gone}
+    tags = tagging.without(repository.tags, request["tagKeys"])
     ctx.table(Repository).put(scope, repository.replace(tags=tags))
     return {}
 
