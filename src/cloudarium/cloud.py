@@ -86,6 +86,8 @@ class Process:
         cloud.make_images = self._open_images
         cloud.make_compute = self._open_compute
         self._bridge = MotoBridge(cloud)
+        if not boot.namespaces:
+            cloud.limits.append(f"private networks are not available: {boot.reason}")
         audit = Audit(self._clock, self._store)
         dispatcher = Dispatcher(cloud, audit, self._bridge)
         cloud.dispatch = dispatcher.call
@@ -95,7 +97,6 @@ class Process:
             reset=self._reset,
             rest_operations=self._bridge.coverage,
             processes=cloud.supervisor.processes,
-            limits=[] if boot.namespaces else [f"private networks are not available: {boot.reason}"],
             access=access,
         )
         door = FrontDoor(cloud, Gateway(cloud, dispatcher, audit, self._bridge), admin)

@@ -246,6 +246,10 @@ def test_health_is_checked_within_the_container(cloud: RunningCloud, place: Plac
 def test_an_ordinary_user_s_cloud_runs_tasks_too(ordinary_cloud: RunningCloud) -> None:
     place = Place(ordinary_cloud, Account(ordinary_cloud, fresh_number()))
     place.inside('[ "$HOSTNAME" = "$(hostname)" ]; wget -qO- $ECS_CONTAINER_METADATA_URI_V4 | grep -q DockerId')
+    # What was asked for and cannot be had is told where people look.
+    status = ordinary_cloud.run("status")
+    assert "limit      containers: only root exists in a user namespace with one id" in status
+    assert "limit      containers: limits are not enforced" in status
 
 
 def test_containers_of_a_task_may_see_each_other_s_processes(place: Place) -> None:

@@ -103,7 +103,8 @@ def _describe(port: int, facts: dict[str, Any]) -> str:
     if facts.get("log"):
         lines.append(f"  log        {facts['log']}")
     if "namespaces" in facts:
-        lines.append(f"  networks   {'private' if facts['namespaces'] else 'none: ' + str(facts.get('reason', ''))}")
+        lines.append(f"  networks   {'private' if facts['namespaces'] else 'none'}")
+    lines += [f"  limit      {limit}" for limit in facts.get("limits", ())]
     for process in facts["processes"]:
         memory = f"  {process['rss_kib'] / 1024:6.1f} MiB" if process.get("rss_kib") else ""
         lines.append(f"  {process.get('pid', ''):>9}  {process.get('name', ''):<24}{memory}")

@@ -41,14 +41,12 @@ class Admin:
         reset: Callable[[], Awaitable[None]],
         rest_operations: Callable[[str], dict[str, bool]],
         processes: Callable[[], list[dict[str, Any]]],
-        limits: list[str],
         access: HostAccess | None = None,
     ) -> None:
         self._cloud = cloud
         self._reset = reset
         self._rest_operations = rest_operations
         self._processes = processes
-        self._limits = limits
         self._access = access
 
     async def handle(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
@@ -91,7 +89,7 @@ class Admin:
             "version": cloudarium.__version__,
             "port": self._cloud.port,
             "services": started,
-            "limits": self._limits,
+            "limits": self._cloud.limits,
             "processes": [{"name": "cloud", "pid": os.getpid()}, *self._processes()],
         }
 

@@ -67,6 +67,8 @@ class Cloud:
         """What the CLI can ask of a service beyond AWS's API, by name (``attach``, ``detach``)."""
         self.make_images: Callable[[], Any] | None = None
         """Opens ``images`` on first use; given by the composition root."""
+        self.limits: list[str] = []
+        """What this machine cannot do for the cloud, in sentences: ``cloudarium status`` shows them."""
         self.make_compute: Callable[[], Any] | None = None
         """Opens ``compute`` on first use; given by the composition root."""
         self.upgrades: dict[str, Callable[[Any], Any]] = {}

@@ -39,7 +39,6 @@ def admin() -> Admin:
         reset=reset,
         rest_operations=lambda name: {"CreateQueue": True, "AddPermission": False},
         processes=lambda: [{"name": "node", "pid": 7}],
-        limits=[],
     )
 
 

@@ -123,6 +123,8 @@ class Runner:
             self._said = True
             for reason in self._cloud.compute.capabilities.reasons.values():
                 log.warning("containers on this machine: %s", reason)
+                if (limit := f"containers: {reason}") not in self._cloud.limits:
+                    self._cloud.limits.append(limit)
 
     def introduce(self, key: Key) -> None:
         """Let the agent answer for the task's containers."""
