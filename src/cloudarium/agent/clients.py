@@ -33,7 +33,7 @@ class Clients:
         session = self._session
         if role:
             session = botocore.session.Session()
-            session._credentials = self._assume(role)  # type: ignore[attr-defined]
+            session.register_component("credential_provider", _Assumed(self._assume(role)))
         config = Config(
             retries={"total_max_attempts": 1},
             connect_timeout=5,
@@ -60,6 +60,17 @@ class Clients:
             extra_args={"RoleSessionName": "CloudWatchAgent"},
         )
         return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+
+class _Assumed:
+    """In place of a session's chain of credentials: those of one role."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def load_credentials(self) -> Any:
+        """What botocore asks its chain for."""
+        return self._credentials
 
 
 class Compression:

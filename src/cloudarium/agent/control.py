@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/install-CloudWatc
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Callable
@@ -102,8 +103,10 @@ class Control:
 
     def run(self, mode: str | None, ready: Callable[[], None]) -> int:
         """Be the agent, in this process. Raises NotStarted."""
-        from cloudarium.agent.metrics import runner  # noqa: F401
         from cloudarium.agent.program import Setting, run
+
+        # Before the agent becomes another user, who may not be allowed to read it.
+        importlib.import_module("cloudarium.agent.metrics.runner")
 
         layout = self.layout
         try:
