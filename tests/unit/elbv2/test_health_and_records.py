@@ -122,7 +122,7 @@ def test_metrics_have_aws_dimensions() -> None:
     metrics = Metrics(Clock(ClockState(0, 0, 0)), Store(None))
     counts = Counts(
         {"a": NodeCounts(requests=3, new_connections=2, bytes_processed=100, elb_codes={503: 2, 460: 1})},
-        {"a": {fakes.arn("g"): GroupCounts(requests=3, codes={2: 3}, response_times={0.1: 2, 0.3: 1})}},
+        {"a": {fakes.arn("g"): GroupCounts(requests=3, codes={2: 3}, response_times={100_000: 2, 300_000: 1})}},
     )
     publisher = Publisher(metrics, SCOPE, "app/web/1", 59.0)
     publisher.traffic(counts, {"targetgroup/g/0123456789abcdef": 2})
@@ -189,6 +189,6 @@ def test_messages_to_the_worker(message: wire.ToNode) -> None:
 
 
 def test_messages_from_the_worker() -> None:
-    counts = Counts({"a": NodeCounts(requests=1)}, {"a": {"g": GroupCounts(response_times={0.5: 1})}})
+    counts = Counts({"a": NodeCounts(requests=1)}, {"a": {"g": GroupCounts(response_times={500_000: 1})}})
     message = wire.Collected(1, {"lb": counts}, {"lb": {"a": ["line"]}})
     assert wire.decode_from_node(wire.encode(message)) == message

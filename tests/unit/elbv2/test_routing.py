@@ -12,7 +12,7 @@ from cloudarium.services.elbv2.node import wire
 from cloudarium.services.elbv2.node.cookies import CookieBox, request_cookie, sets_cookie
 from cloudarium.services.elbv2.node.groups import GroupView
 from cloudarium.services.elbv2.node.redirects import Redirect
-from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter
+from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter, matcher_of
 from cloudarium.services.elbv2.node.stickiness import Stickiness
 from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.faults import Fault
@@ -31,8 +31,9 @@ class Site:
         for group in snap.groups:
             self.groups[group.arn] = view(self.clock)
             self.groups[group.arn].update(group, self.clock)
+        listener = snap.listeners[0]
         self.router = NodeRouter(
-            snap, snap.listeners[0], self.groups, self.record, Stickiness(snap.cookie_key), self.clock
+            snap, listener, matcher_of(listener), self.groups, self.record, Stickiness(snap.cookie_key), self.clock
         )
 
     def ask(self, **request: object) -> tuple[Exchange, Forward | Respond | Fail]:
@@ -260,7 +261,7 @@ def test_what_happened_is_counted() -> None:
     assert counts.elb_codes == {502: 1, 460: 1, 404: 1}
     assert counts.bytes_processed == 60
     assert (of_group.requests, of_group.codes, of_group.connection_errors) == (3, {2: 1}, 1)
-    assert of_group.response_times == {0.25: 1}
+    assert of_group.response_times == {250_000: 1}
     assert len(site.record.log) == 4
 
 

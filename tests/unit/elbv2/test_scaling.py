@@ -85,14 +85,14 @@ def test_counts_of_nodes_become_those_of_zones() -> None:
     counts = Counts(zones={"eni-1": "a", "eni-2": "a", "eni-3": "b"})
     for number, name in enumerate(counts.zones, 1):
         counts.nodes[name] = NodeCounts(requests=number, active_connections=10, elb_codes={502: number})
-        counts.groups[name] = {"g": GroupCounts(requests=number, codes={2: number}, response_times={0.5: number})}
+        counts.groups[name] = {"g": GroupCounts(requests=number, codes={2: number}, response_times={500_000: number})}
     later = Counts({"eni-1": NodeCounts(requests=5, active_connections=4)}, {"eni-1": {}}, {"eni-1": "a"})
     counts.take(later)
     found = counts.by_zone()
     assert found.nodes["a"].requests == 1 + 5 + 2 and found.nodes["b"].requests == 3
     assert found.nodes["a"].active_connections == 4 + 10, "of one node the latest counts"
     assert found.nodes["a"].elb_codes == {502: 3}
-    assert found.groups["a"]["g"] == GroupCounts(requests=3, codes={2: 3}, response_times={0.5: 3})
+    assert found.groups["a"]["g"] == GroupCounts(requests=3, codes={2: 3}, response_times={500_000: 3})
     assert set(found.nodes) == {"a", "b"}
 
 

@@ -72,8 +72,8 @@ class Publisher:
         if group.response_times:
             for dimensions in everywhere:
                 bucket = Bucket()
-                for seconds, count in group.response_times.items():
-                    bucket.add(seconds, count)
+                for micros, count in group.response_times.items():
+                    bucket.add(micros / 1e6, count)
                 self._merge("TargetResponseTime", "Seconds", dimensions, bucket)
 
     def _balancer_wide(self, nodes: list[NodeCounts]) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from cloudarium.services.elbv2.attributes.listener import SERVER_ENABLED
 from cloudarium.services.elbv2.node.counting import Counts, GroupCounts, NodeCounts
 from cloudarium.services.elbv2.node.groups import GroupView
-from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter
+from cloudarium.services.elbv2.node.matching import RuleMatcher
+from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter, matcher_of
 from cloudarium.services.elbv2.node.stickiness import Stickiness
 from cloudarium.services.elbv2.node.wire import Balancer, HealthChange, ListenerSnap, NodeSnap, TargetSnap
 from cloudarium.substrate.http.desync import DesyncMode
@@ -32,6 +33,8 @@ class ZoneNode:
         self.record = NodeRecord()
         self.groups: dict[str, GroupView] = {}
         self.listeners: dict[int, Listener] = {}
+        self.routed: dict[int, object] = {}
+        """By port, all that the listener's router was made of."""
         self.servers: dict[int, asyncio.AbstractServer] = {}
         self.accepted = 0
         """Connections the engine's listeners had accepted when last collected."""
@@ -62,13 +65,19 @@ class BalancerState:
         """By the id of their interface."""
         self._departed: dict[str, ZoneNode] = {}
         """Nodes that are no more, but whose counters have not been collected."""
+        self._matchers: dict[int, tuple[ListenerSnap, RuleMatcher]] = {}
+        """By port, and what each was made of."""
         self.snap: Balancer | None = None
 
     # -- what should be --------------------------------------------------------------------------------------------
 
     def apply(self, snap: Balancer) -> None:
-        """Take over a snapshot: new routers are swapped in, open requests finish on the old ones."""
+        """Take over a snapshot: new routers are swapped in, open requests finish on the old ones.
+
+        What has not changed stays: under load a snapshot comes for every node that is added.
+        """
         self.snap = snap
+        self._matchers = {listener.port: (listener, self._matcher(listener)) for listener in snap.listeners}
         wanted = {node.eni_id: node for node in snap.nodes}
         for gone in self.nodes.keys() - wanted.keys():
             self._departed[gone] = self.nodes.pop(gone)
@@ -114,14 +123,27 @@ class BalancerState:
         node: ZoneNode = upstream.key
         return await self._dial(node.snap.eni_id, upstream.address, upstream.port)
 
+    def _matcher(self, listener: ListenerSnap) -> RuleMatcher:
+        there = self._matchers.get(listener.port)
+        return there[1] if there is not None and there[0].rules == listener.rules else matcher_of(listener)
+
     def _apply_listeners(self, node: ZoneNode, snap: Balancer, stickiness: Stickiness) -> None:
         node.record.logging = snap.attributes["access_logs.s3.enabled"] == "true"
         wanted = {listener.port: listener for listener in snap.listeners}
         for port in node.listeners.keys() - wanted.keys():
             self.unlisten(node.snap.eni_id, port)
             self._engine.drain(node.listeners.pop(port))
+            node.routed.pop(port)
+        groups = [(group.arn, group.attributes) for group in snap.groups]
         for port, listener_snap in wanted.items():
-            router = NodeRouter(snap, listener_snap, node.groups, node.record, stickiness, self._now, self._log_written)
+            made_of = (listener_snap, snap.id, snap.dns_name, snap.cookie_key, snap.attributes, groups)
+            if node.routed.get(port) == made_of:
+                continue
+            node.routed[port] = made_of
+            matcher = self._matchers[port][1]
+            router = NodeRouter(
+                snap, listener_snap, matcher, node.groups, node.record, stickiness, self._now, self._log_written
+            )
             settings = _settings(snap, listener_snap)
             listener = node.listeners.get(port)
             if listener is None:

@@ -41,16 +41,20 @@ class NodeRouter:
         self,
         balancer: Balancer,
         listener: ListenerSnap,
+        matcher: RuleMatcher,
         groups: Mapping[str, GroupView],
         record: NodeRecord,
         stickiness: Stickiness,
         now: Callable[[], float],
         log_written: Callable[[], None] = lambda: None,
     ) -> None:
-        """``log_written`` is called after each log line, so that lines can be sent on when they are many."""
+        """``matcher`` is of the listener's rules (``matcher_of``), the same for every node.
+
+        ``log_written`` is called after each log line, so that lines can be sent on when they are many.
+        """
         around = surroundings(balancer, listener, stickiness, now)
         rules = listener.rules
-        self._matcher = RuleMatcher([rule.conditions for rule in rules[:-1]])
+        self._matcher = matcher
         self._decisions: list[Decide] = [
             # The default rule is not counted as evaluated.
             compile_rule(rule, min(n + 1, len(rules) - 1), groups, around)
@@ -151,6 +155,11 @@ class NodeRouter:
             entry.transformed_uri = note.transformed_uri
             entry.request_transform_status = note.transform_status
         return entry
+
+
+def matcher_of(listener: ListenerSnap) -> RuleMatcher:
+    """What finds the rule for a request: costly to make of many rules."""
+    return RuleMatcher([rule.conditions for rule in listener.rules[:-1]])
 
 
 def surroundings(
