@@ -27,6 +27,9 @@ from signing import Signer
 
 ACCOUNT = "111122223333"
 CONNECTIONS = 64
+_LONGEST_GROWTH = 15
+"""Looks, 4 seconds apart, by which a load balancer must have grown to what its load asks for."""
+_NODES = [{"Name": "description", "Values": ["ELB app/*"]}]
 
 
 @dataclass
@@ -104,6 +107,16 @@ class Balancer:
         addresses = (self.command("resolve", made["DNSName"], str(port)) for port in (80, 81))
         one, hundred = (f"{found['host']}:{found['port']}" for found in addresses)
         return one, hundred
+
+    def grow(self, address: str) -> int:
+        """Load it until it adds no more nodes, as a load balancer that carries this much has done; how many it has."""
+        ec2 = self._client("ec2")
+        seen = [0]
+        while len(seen) < 3 or (len(set(seen[-3:])) > 1 and len(seen) < _LONGEST_GROWTH):
+            with pinned(1):
+                wrk(f"http://{address}", [get(address)], connections=CONNECTIONS, seconds=4)
+            seen.append(len(ec2.describe_network_interfaces(Filters=_NODES)["NetworkInterfaces"]))
+        return seen[-1]
 
     def nodes(self) -> list[int]:
         """The processes that carry traffic; all of the cloud's when none is named so."""
@@ -203,6 +216,7 @@ def main() -> None:
             pid, _ = stack.enter_context(running(command, lambda: answers(port, identity), env, folder))
         balancer = Balancer(port, env)
         addresses = balancer.build(target)
+        grown = balancer.grow(addresses[0])
         nodes = balancer.nodes()
         proxies = [
             Proxy("Cloudarium", *addresses, lambda: nodes),
@@ -213,7 +227,8 @@ def main() -> None:
         pss, rss = memory(tree(pid))
     head = ["answer", "ALB req/s", "HAProxy req/s", "ratio", "ALB p50 / p99 ms", "HAProxy p50 / p99 ms"]
     text = f"{conditions} · {CONNECTIONS} connections, {options.seconds} s, median of {options.rounds}, "
-    text += "proxy on one processor, wrk and nginx on another\n\n"
+    text += "proxy on one processor, wrk and nginx on another; the load balancer had grown to "
+    text += f"{grown} nodes under this load before\n\n"
     text += report.table([*head, "CPU µs per request, ALB / HAProxy"], rows) + "\n\n"
     text += f"A hundred rules take {hundredfold:.2f} × the processor time of one (least of each).\n\n"
     text += report.table(["stream", "through", "rate", "memory before", "memory at most"], streamed)
