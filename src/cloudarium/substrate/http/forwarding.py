@@ -176,11 +176,18 @@ def render_request_head(
             extra += b"Connection: close\r\n"
         elif prepared.upgrade is not None:
             extra += b"Connection: upgrade\r\nUpgrade: %b\r\n" % prepared.upgrade
-    return b"%b %b HTTP/1.1\r\n%bX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
-        exchange.method,
-        exchange.target,
-        prepared.prefix if decision.host is None else prepared.prefix_for_host(decision.host),
-        trace,
-        rest,
-        extra,
+    return b"".join(
+        (
+            exchange.method,
+            b" ",
+            exchange.target,
+            b" HTTP/1.1\r\n",
+            prepared.prefix if decision.host is None else prepared.prefix_for_host(decision.host),
+            b"X-Amzn-Trace-Id: ",
+            trace,
+            b"\r\n",
+            rest,
+            extra,
+            b"\r\n",
+        )
     )

@@ -201,7 +201,7 @@ class BalancerState:
         departed, self._departed = self._departed, {}
         for name, node in [*self.nodes.items(), *departed.items()]:
             accepted, dialed, open_now = node.counted()
-            of_node, node.record.counts = node.record.counts, NodeCounts()
+            of_node, node.record.counts = node.record.settle(), NodeCounts()
             of_node.new_connections += max(0, accepted - node.accepted) + max(0, dialed - node.dialed)
             of_node.active_connections = open_now
             node.accepted, node.dialed = accepted, dialed
@@ -216,7 +216,7 @@ class BalancerState:
 
     def pending(self) -> int:
         """How many requests have been counted, but not collected."""
-        return sum(node.record.counts.handled() for node in self.nodes.values())
+        return sum(node.record.settle().handled() for node in self.nodes.values())
 
     def close(self) -> None:
         """The load balancer is gone: stop accepting, let go of targets, end clients after what is under way."""

@@ -50,19 +50,15 @@ class GroupCounts(msgspec.Struct, array_like=True):
     response_times: dict[int, int] = msgspec.field(default_factory=dict)
     """Microseconds, to three significant digits, and how often."""
 
-    def took(self, seconds: float) -> None:
-        """Count a response time."""
-        # Whole numbers, as rounding fractions costs several times as much, and this is done for every request.
-        if seconds < 0.001:
-            micros = int(seconds * 1e6 + 0.5)
-        elif seconds < 0.1:
-            micros = int(seconds * 1e4 + 0.5) * 100
-        elif seconds < 1:
-            micros = int(seconds * 1e3 + 0.5) * 1_000
-        else:
-            micros = int(seconds * 1e2 + 0.5) * 10_000
-        times = self.response_times
-        times[micros] = times.get(micros, 0) + 1
+    def answered(self, status: int, micros: int, times: int) -> None:
+        """Count answers of the group's targets: their status, and the microseconds that each took."""
+        kind = status // 100
+        self.codes[kind] = self.codes.get(kind, 0) + times
+        if micros >= 1_000:
+            # Whole numbers, as rounding fractions costs several times as much.
+            step = 100 if micros < 100_000 else 1_000 if micros < 1_000_000 else 10_000
+            micros = (micros + step // 2) // step * step
+        self.response_times[micros] = self.response_times.get(micros, 0) + times
 
 
 class Counts(msgspec.Struct, array_like=True):

@@ -28,9 +28,12 @@ from cloudarium.substrate.http.heads import ResponseHead
 from cloudarium.substrate.http.routing import Decision, Fail, Forward, Respond
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Note:
-    """What a request's record needs beside what the engine keeps."""
+    """What a request's record needs beside what the engine keeps.
+
+    ``plain``: one and the same for every request that a rule forwards, so that they can be counted together.
+    """
 
     priority: str
     action: str
@@ -43,6 +46,7 @@ class Note:
     transformed_host: str = "-"
     transformed_uri: str = "-"
     transform_status: str = "-"
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ class _Forwarding:
         self._rewrites = Rewrites(rule.transforms) if rule.transforms else None
         self._priority, self._evaluations = str(rule.priority), evaluations
         self._note = _note(rule, "forward", evaluations, self._only)
+        self._note.plain = True
         self._forwards: dict[Seat, Forward] = {}
         self._lines: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
 

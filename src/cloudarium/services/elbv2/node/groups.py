@@ -80,6 +80,8 @@ class GroupView:
         self._seats: dict[str, Seat] = {}
         self._by_mark: dict[bytes, Seat] = {}
         self._picker: _Picker = RoundRobin([])
+        self.next: Callable[[], Seat | None] = self._picker.next
+        """The target whose turn it is; None when the group has none here."""
         self._slow_until = 0.0
         self._now: Callable[[], float]
 
@@ -123,9 +125,8 @@ class GroupView:
             seat.upstream.close()
         self._seats.clear()
 
-    def next(self) -> Seat | None:
-        """The target whose turn it is; None when the group has none here."""
-        if self._slow_until and self._now() >= self._slow_until:
+    def _next_of_slow(self) -> Seat | None:
+        if self._now() >= self._slow_until:
             self._repick()
         return self._picker.next()
 
@@ -152,6 +153,7 @@ class GroupView:
             self._picker = turns
         else:
             self._picker = RoundRobin(seats, self._first)
+        self.next = self._next_of_slow if self._slow_until else self._picker.next
 
     def _slow_end(self, seats: list[Seat]) -> float:
         now = self._now()
