@@ -146,6 +146,10 @@ class FakeRuntime:
         return await waiting
 
     async def delete(self, id: str) -> None:
+        if id in self.specs and self.states[id] != "exited":
+            # It is killed, and that is told like any other end.
+            self.end(self.name(id), 137)
+        await asyncio.sleep(0)
         for each in (self.specs, self.states, self.exits):
             each.pop(id, None)
 

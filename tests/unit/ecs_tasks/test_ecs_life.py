@@ -355,6 +355,27 @@ async def test_what_belongs_to_no_task_is_deleted(stage: Stage) -> None:
     assert list(stage.aws.interfaces) == ["eni-2"] and stage.task(lasting).last_status == "RUNNING"
 
 
+async def test_a_container_that_a_crash_left_made_and_not_started_is_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the former one, which has to go first, is not the end of the task."""
+
+    async def never(id: str) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.runtime, "start", never)
+        task = await stage.run(stage.define({"name": "app"}))
+        assert list(stage.runtime.states.values()) == ["created"]
+        controller: Any = stage.cloud._closers[0].__self__
+        await controller.close()
+        await stage.kill()
+    await stage.begin()
+    await stage.settle()
+    assert stage.task(task).last_status == "RUNNING"
+    assert list(stage.runtime.states.values()) == ["running"]
+
+
 @pytest.mark.parametrize("turns", range(0, 40, 3))
 async def test_a_crash_at_any_moment_of_a_start_leads_to_one_running_task(tmp_path: Path, turns: int) -> None:
     stage = Stage(tmp_path)

@@ -326,7 +326,10 @@ class Controller:
         """The runtime says that a container has ended."""
         key, name = self._by_runtime_id.get(container_id, (None, ""))
         live = self._live.get(key) if key is not None else None
-        if key is None or live is None or live.containers[name].state in ("none", "ended"):
+        if key is None or live is None:
+            return
+        container = live.containers[name]
+        if container.replacing or container.state in ("none", "ended"):
             return
         self._containers.ended(key, live, name, exit_)
         self.wake(key)

@@ -33,7 +33,7 @@ _MOST_FAILURES = 6
 class LiveContainer:
     """One container. ``state`` is that of ``machine.Seen``."""
 
-    __slots__ = ("followers", "health", "image", "log_task", "name", "runtime_id", "state")
+    __slots__ = ("followers", "health", "image", "log_task", "name", "replacing", "runtime_id", "state")
 
     def __init__(self, name: str, runtime_id: str) -> None:
         self.name = name
@@ -42,6 +42,8 @@ class LiveContainer:
         self.health = Health()
         self.image: Image | None = None
         self.log_task: asyncio.Task[None] | None = None
+        self.replacing = False
+        """Whether a former run of it is being removed, whose end is no news."""
         self.followers: list[asyncio.Task[Any]] = []
         """Tasks that end with the container's run: health checks."""
 

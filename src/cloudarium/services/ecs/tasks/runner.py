@@ -170,9 +170,13 @@ class Runner:
             except ComputeError as error:
                 if error.kind != "conflict":
                     raise
-                # A former run of it: before a restart, or before a crash.
+                # A former run of it: before a restart, or before a crash that left it made but not started.
                 await live.last_output(_LOGS_GRACE, name)
-                await compute.delete(wanted.id)
+                live.containers[name].replacing = True
+                try:
+                    await compute.delete(wanted.id)
+                finally:
+                    live.containers[name].replacing = False
                 await compute.create(wanted)
         except ComputeError as error:
             raise CannotRun(f"CannotCreateContainerError: {error.message}", name) from error
