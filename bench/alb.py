@@ -27,8 +27,10 @@ from signing import Signer
 
 ACCOUNT = "111122223333"
 CONNECTIONS = 64
-_LONGEST_GROWTH = 15
+_LONGEST_GROWTH = 40
 """Looks, 4 seconds apart, by which a load balancer must have grown to what its load asks for."""
+_STEADY = 5
+"""As many looks that show the same."""
 _NODES = [{"Name": "description", "Values": ["ELB app/*"]}]
 
 
@@ -111,8 +113,8 @@ class Balancer:
     def grow(self, address: str) -> int:
         """Load it until it adds no more nodes, as a load balancer that carries this much has done; how many it has."""
         ec2 = self._client("ec2")
-        seen = [0]
-        while len(seen) < 3 or (len(set(seen[-3:])) > 1 and len(seen) < _LONGEST_GROWTH):
+        seen: list[int] = []
+        while len(seen) < _LONGEST_GROWTH and (len(seen) < _STEADY or len(set(seen[-_STEADY:])) > 1):
             with pinned(1):
                 wrk(f"http://{address}", [get(address)], connections=CONNECTIONS, seconds=4)
             seen.append(len(ec2.describe_network_interfaces(Filters=_NODES)["NetworkInterfaces"]))
