@@ -60,8 +60,8 @@ def account(cloud: RunningCloud) -> Iterator[Account]:
     """A fresh account in the session's cloud."""
     made = Account(cloud, fresh_number())
     yield made
-    # The clock is everybody's: targets left behind would be probed whenever another test advances it.
-    made.stop_traffic()
+    # The clock is everybody's: targets would be probed and alarms evaluated whenever another test advances it.
+    made.quiet()
 
 
 @pytest.fixture
