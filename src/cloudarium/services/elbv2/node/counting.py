@@ -48,16 +48,15 @@ class GroupCounts(msgspec.Struct, array_like=True):
     codes: dict[int, int] = msgspec.field(default_factory=dict)
     """By class: 2, 3, 4, 5."""
     response_times: dict[int, int] = msgspec.field(default_factory=dict)
-    """Microseconds, to three significant digits, and how often."""
+    """Microseconds, and how often: in steps of 10 up to a millisecond, of 100 up to 0.1 s, then of 1,000 and 10,000."""
 
     def answered(self, status: int, micros: int, times: int) -> None:
         """Count answers of the group's targets: their status, and the microseconds that each took."""
         kind = status // 100
         self.codes[kind] = self.codes.get(kind, 0) + times
-        if micros >= 1_000:
-            # Whole numbers, as rounding fractions costs several times as much.
-            step = 100 if micros < 100_000 else 1_000 if micros < 1_000_000 else 10_000
-            micros = (micros + step // 2) // step * step
+        # Whole numbers, as rounding fractions costs several times as much.
+        step = 10 if micros <= 1_000 else 100 if micros < 100_000 else 1_000 if micros < 1_000_000 else 10_000
+        micros = (micros + step // 2) // step * step
         self.response_times[micros] = self.response_times.get(micros, 0) + times
 
 

@@ -104,9 +104,8 @@ class NodeRouter:
         ):
             # Nothing to tell but how long it took: nine counters in one, which matters at tens of thousands a second.
             micros = int((exchange.answered_at - exchange.sent_at) * 1e6)
-            if micros > 1_000:
-                # So that there are few keys; a hundred microseconds is what is kept of these anyway.
-                micros = (micros + 50) // 100 * 100
+            # So that there are few keys.
+            micros = (micros + 50) // 100 * 100 if micros > 1_000 else (micros + 5) // 10 * 10
             key = (usual, exchange.target_status, micros)
             plain = record.plain
             plain[key] = plain.get(key, 0) + 1
