@@ -95,5 +95,6 @@ _JSON = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(_JSON, _JSON)
 def test_any_json_is_judged(widgets: Any, properties: Any) -> None:
-    validate({"widgets": widgets})
-    validate({"widgets": [{"type": "metric", "properties": properties}]})
+    """Whatever it is, the answer is a list of what is wrong, each with where."""
+    for body in ({"widgets": widgets}, {"widgets": [{"type": "metric", "properties": properties}]}):
+        assert all(isinstance(each.path, str) and each.message for each in validate(body))

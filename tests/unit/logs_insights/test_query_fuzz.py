@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudarium.services.logs.insights.language import QueryFault
@@ -63,10 +63,18 @@ _COMMANDS = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(_COMMANDS, min_size=1, max_size=4))
-def test_every_accepted_query_runs(run: Callable[..., Any], commands: list[str]) -> None:
-    try:
-        run(" | ".join(["fields jsonParse(@message) as js", *commands]), LINES)
-    except QueryFault:
-        pass
+def test_every_accepted_query_runs(run: Callable[..., Any]) -> None:
+    """Only the language may refuse; and it refuses few of these, or nothing would have been tried."""
+    outcomes = {"ran": 0, "refused": 0}
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.lists(_COMMANDS, min_size=1, max_size=4))
+    def ask(commands: list[str]) -> None:
+        try:
+            run(" | ".join(["fields jsonParse(@message) as js", *commands]), LINES)
+            outcomes["ran"] += 1
+        except QueryFault:
+            outcomes["refused"] += 1
+
+    ask()
+    assert outcomes["ran"] > 10, outcomes

@@ -14,7 +14,7 @@ from cloudarium.substrate.host import wire
 
 
 class Link:
-    """Messages of ``wire``.
+    """Messages of ``wire``: its peers have no asyncio, and do not speak ``kernel.channel``'s fragments.
 
     Args:
         sock: taken over.
