@@ -265,31 +265,6 @@ def test_what_happened_is_counted() -> None:
     assert len(site.record.log) == 4
 
 
-def test_what_is_counted_together_is_counted_the_same() -> None:
-    """Plain requests are put together until somebody looks: the numbers are those of counting one by one."""
-    groups = (fakes.group("g", fakes.target("a")),)
-    first = fakes.rule(1, fakes.forward("g"), {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a"]}})
-    sites = [Site(fakes.balancer(first, fakes.rule(0, fakes.forward("g")), groups=groups)) for _ in range(2)]
-    sites[1].record.logging = False
-    for site in sites:
-        for path, status, seconds, fault in (
-            ("/a", 200, 0.0123, None), ("/b", 404, 0.0123, None), ("/b", 200, 3.456, None), ("/b", 200, 0.00012, None),
-            ("/a", 0, 0.0, Fault.CONNECT_TIMEOUT), ("/b", 503, 0.3333, None),
-        ):  # fmt: skip
-            exchange, _ = site.ask(target=path)
-            exchange.elb_status, exchange.target_status, exchange.fault = status or 504, status, fault
-            exchange.sent_at, exchange.answered_at = 1.0, 1.0 + seconds if status else -1.0
-            exchange.received_bytes = exchange.sent_bytes = 10
-            site.router.finished(exchange)
-    one_by_one, together = (site.record.settle() for site in sites)
-    assert one_by_one == together and together.requests == 6 and together.rule_evaluations == 6
-    one, other = (site.groups[fakes.arn("g")].counts for site in sites)
-    assert one == other
-    assert other.codes == {2: 3, 4: 1, 5: 1}
-    assert sorted(other.response_times)[1:] == [12_300, 333_000, 3_460_000]
-    assert sites[1].record.settle() == together, "nothing counts twice"
-
-
 def test_a_request_that_was_refused_is_logged_too() -> None:
     site = Site(fakes.balancer(fakes.rule(0, fakes.FIXED)))
     exchange = fakes.exchange(method="-", target="-", router=site.router)

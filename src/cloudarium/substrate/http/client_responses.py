@@ -27,18 +27,24 @@ class AnsweringClient(ClientSocket):
         """The whole response came."""
         exchange = self.exchange
         assert exchange is not None
-        if not (head.verbatim and self._keep_alive and self._decision.plain and self.takes_chunks):
+        decision = self._decision
+        if not (head.verbatim and self._keep_alive and decision.plain and self.takes_chunks):
             self.respond(head, data, len(head.raw), len(data), True)
             return
-        exchange.answered_at = exchange.finished_at = self.engine.now()
-        exchange.elb_status = exchange.target_status = head.status
-        exchange.sent_bytes = len(data)
-        self._decision.upstream.active -= 1
+        now = self.engine.now()
+        decision.upstream.active -= 1
         self.exchange = None
         self._upstream = None
         self.deadline = self._wheel.time + exchange.listener.settings.idle_timeout
         self._write(data)
-        exchange.router.finished(exchange)
+        tally = self._tally
+        if tally is not None:
+            tally.count(exchange.note, head.status, now - exchange.sent_at, exchange.received_bytes + len(data))
+        else:
+            exchange.answered_at = exchange.finished_at = now
+            exchange.elb_status = exchange.target_status = head.status
+            exchange.sent_bytes = len(data)
+            exchange.router.finished(exchange)
         if self._buffer:
             self._pump()
         else:
@@ -215,7 +221,12 @@ class AnsweringClient(ClientSocket):
         self._upstream = None
         self._responding = self._encode = False
         self.deadline = self._wheel.time + exchange.listener.settings.idle_timeout
-        exchange.router.finished(exchange)
+        tally, status = self._tally, exchange.target_status
+        if tally is not None and status and exchange.fault is None:
+            seconds = exchange.answered_at - exchange.sent_at
+            tally.count(exchange.note, status, seconds, exchange.received_bytes + exchange.sent_bytes)
+        else:
+            exchange.router.finished(exchange)
         if self._body is not None:  # answered before the request was complete: read and forget the rest
             self.deadline = self._wheel.time + LINGER
             self._resume_reading()

@@ -13,7 +13,7 @@ from cloudarium.substrate.http.chunked import ChunkedBody
 from cloudarium.substrate.http.exchange import ConnectionInfo, Exchange
 from cloudarium.substrate.http.forwarding import Prepared
 from cloudarium.substrate.http.request_reader import RequestReader
-from cloudarium.substrate.http.routing import Forward, Listener
+from cloudarium.substrate.http.routing import Forward, Listener, Tally
 from cloudarium.substrate.http.wheel import NO_DEADLINE
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class ClientSocket(asyncio.Protocol):
         "_request",
         "_responding",
         "_retire_at",
+        "_tally",
         "_transport",
         "_tunnel_ends",
         "_upstream",
@@ -78,6 +79,8 @@ class ClientSocket(asyncio.Protocol):
         self._buffer = initial
         self.exchange: Exchange | None = None
         self._decision: Forward = cast(Forward, None)
+        self._tally: Tally | None = None
+        """Where the exchange under way is counted, if it ends well."""
         self._upstream: UpstreamH1 | None = None
         self._write: Callable[[bytes], None] = cast(Callable[[bytes], None], None)
         self._request = b""

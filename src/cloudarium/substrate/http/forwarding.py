@@ -19,6 +19,7 @@ from cloudarium.substrate.http.syntax import (
     HOP_BY_HOP,
     HOST,
     REPEATED,
+    UNLISTENABLE,
     field_kind,
 )
 from cloudarium.substrate.http.trace import new_trace, trace_field
@@ -36,18 +37,24 @@ class Prepared:
     """A request's fields, analysed and rendered for targets."""
 
     __slots__ = (
+        "after",
+        "before",
         "block",
         "client_trace",
         "expects_continue",
         "forwarded",
         "headers",
         "keeps_alive",
+        "listenable",
+        "method",
         "ordinary",
         "prefix",
         "repeatable",
+        "request",
         "rest",
         "settings",
         "source",
+        "target",
         "too_many_addresses",
         "upgrade",
     )
@@ -91,12 +98,28 @@ class Prepared:
             and not (kinds & REPEATED and len(headers.get_all(b"host")) > 1)
         )
         """Nothing but the request line is left to look at."""
+        self.listenable = not kinds & UNLISTENABLE
         self.repeatable = self.ordinary and self.keeps_alive[1] and len(block) > 1
         self.prefix = self.prefix_for_host(forwarded_host(headers, settings))
         if options - _HARMLESS_OPTIONS:
             self.rest = b"".join([b"%b: %b\r\n" % field for field in end_to_end_request_fields(headers, options)])
         else:
             self.rest = b"".join(headers.plain)
+        self.request: bytes | None = None
+        """The last request that was nothing but a plain request line and this block, and the parts of that line."""
+        self.method = self.target = b""
+        self.before: bytes | None = None
+        self.after = b""
+        """What goes to the target before and after the trace id, once `request` came again. Empty where the client has
+        a trace id of its own."""
+
+    def repeated(self) -> None:
+        """`request` came again, byte for byte: from now on it is not put together from its parts."""
+        if self.client_trace is not None:
+            self.before = b""
+        else:
+            self.before = b"%b %b HTTP/1.1\r\n%bX-Amzn-Trace-Id: " % (self.method, self.target, self.prefix)
+            self.after = b"\r\n%b\r\n" % self.rest
 
     def prefix_for_host(self, host: bytes) -> bytes:
         """The lines before X-Amzn-Trace-Id, with this Host."""
@@ -164,6 +187,15 @@ def render_request_head(
     exchange: Exchange, prepared: Prepared, decision: Forward, framing: RequestFraming | None
 ) -> bytes:
     """The head for an HTTP/1.1 target; sets the exchange's trace id. `framing` is None for requests without body."""
+    if (
+        prepared.before
+        and exchange.target is prepared.target
+        and decision.host is None
+        and not decision.request_fields
+        and framing is None
+    ):
+        exchange.trace_id = trace = b"Root=" + new_trace(exchange.received_at)
+        return prepared.before + trace + prepared.after
     if prepared.client_trace is None:
         exchange.trace_id = trace = b"Root=" + new_trace(exchange.received_at)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cloudarium.substrate.http.desync import DesyncMode
 
@@ -17,6 +17,31 @@ if TYPE_CHECKING:
     from cloudarium.substrate.http.exchange import Exchange
     from cloudarium.substrate.http.heads import ResponseHead
     from cloudarium.substrate.http.upstream import Upstream
+
+
+class Tally:
+    """Exchanges in numbers: of HTTP/1.1, compliant, answered by a target, and ended without fault.
+
+    Where a router needs no more of them, it hands out one of these with its Forwards. The engine counts such exchanges
+    itself then, which costs much less than `Router.finished` for each; all others go there as ever.
+    """
+
+    __slots__ = ("answers", "bytes")
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[Any, int, int], int] = {}
+        """How often, by `Exchange.note`, status, and time from sending the request until the answer: in hundredths of
+        a millisecond, above one millisecond rounded to tenths, so that there are few keys."""
+        self.bytes = 0
+        """Received from and sent to clients."""
+
+    def count(self, note: Any, status: int, seconds: float, size: int) -> None:
+        """An exchange whose target answered after so many seconds; `size` in bytes, from and to the client."""
+        took = int(seconds * 1e5 + 0.5)
+        key = (note, status, took if took <= 100 else (took + 5) // 10 * 10)
+        answers = self.answers
+        answers[key] = answers.get(key, 0) + 1
+        self.bytes += size
 
 
 class Forward:
@@ -29,6 +54,7 @@ class Forward:
         "plain",
         "request_fields",
         "response_fields",
+        "tally",
         "upstream",
     )
 
@@ -41,6 +67,7 @@ class Forward:
         response_fields: bytes = b"",
         dropped_response_fields: frozenset[bytes] = frozenset(),
         on_response: Callable[[Exchange, ResponseHead], bytes] | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.upstream = upstream
         self.request_fields = request_fields
@@ -53,6 +80,7 @@ class Forward:
         """Lower-case names of response fields to leave out."""
         self.on_response = on_response
         """Sees the target's response head and returns further rendered fields (application cookie stickiness)."""
+        self.tally = tally
         self.plain = not (response_fields or dropped_response_fields or on_response)
 
 

@@ -25,15 +25,12 @@ from cloudarium.services.elbv2.node.wire import RuleSnap
 from cloudarium.substrate.http.answers import error_page, http_date
 from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.heads import ResponseHead
-from cloudarium.substrate.http.routing import Decision, Fail, Forward, Respond
+from cloudarium.substrate.http.routing import Decision, Fail, Forward, Respond, Tally
 
 
 @dataclass(slots=True, eq=False)
 class Note:
-    """What a request's record needs beside what the engine keeps.
-
-    ``plain``: one and the same for every request that a rule forwards, so that they can be counted together.
-    """
+    """What a request's record needs beside what the engine keeps."""
 
     priority: str
     action: str
@@ -46,7 +43,6 @@ class Note:
     transformed_host: str = "-"
     transformed_uri: str = "-"
     transform_status: str = "-"
-    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,8 @@ class Surroundings:
     own_fields: tuple[tuple[bytes, bytes], ...]
     """The same as pairs, for answers of the load balancer's own."""
     dropped_fields: frozenset[bytes]
+    tally: Tally | None
+    """Counts requests of which nothing but their number and times is kept; None while there are access logs."""
 
 
 Decide = Callable[[Exchange], Decision]
@@ -158,7 +156,6 @@ class _Forwarding:
         self._rewrites = Rewrites(rule.transforms) if rule.transforms else None
         self._priority, self._evaluations = str(rule.priority), evaluations
         self._note = _note(rule, "forward", evaluations, self._only)
-        self._note.plain = True
         self._forwards: dict[Seat, Forward] = {}
         self._lines: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
 
@@ -175,9 +172,13 @@ class _Forwarding:
     def decide_plainly(self, exchange: Exchange) -> Decision:
         """One group, no sessions, nothing rewritten: the same Forward for every request to a target."""
         exchange.note = self._note
-        seat = self._only.next()
+        group = self._only
+        seat = group.next()
         if seat is None:
             return Fail(503)
+        if group.fails_open:
+            # Such requests are counted as routed to unhealthy targets.
+            return self._forward(seat, self._around.response_fields, None)
         return self._forwards.get(seat) or self._plain(seat)
 
     def _plain(self, seat: Seat) -> Forward:
@@ -188,6 +189,7 @@ class _Forwarding:
             seat.upstream,
             response_fields=around.response_fields,
             dropped_response_fields=around.dropped_fields,
+            tally=around.tally,
         )
         return forward
 

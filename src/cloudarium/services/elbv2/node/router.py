@@ -15,7 +15,7 @@ from cloudarium.services.elbv2.node.wire import Balancer, ListenerSnap
 from cloudarium.substrate.http.desync import Tier
 from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.faults import Fault
-from cloudarium.substrate.http.routing import Decision
+from cloudarium.substrate.http.routing import Decision, Tally
 from cloudarium.substrate.http.syntax import UNLISTENABLE
 
 _CONNECT_FAULTS = frozenset({Fault.CONNECT_REFUSED, Fault.CONNECT_UNREACHABLE, Fault.CONNECT_TIMEOUT})
@@ -24,29 +24,27 @@ _CONNECT_FAULTS = frozenset({Fault.CONNECT_REFUSED, Fault.CONNECT_UNREACHABLE, F
 class NodeRecord:
     """Where one node's counters and log lines gather; outlives routers."""
 
-    __slots__ = ("bytes_of_plain", "counts", "log", "logging", "plain")
+    __slots__ = ("counts", "log", "logging", "plain")
 
     def __init__(self) -> None:
         self.counts = NodeCounts()
-        self.plain: dict[tuple[Note, int, int], int] = {}
-        """How often a plain request was answered with a status within so many microseconds."""
-        self.bytes_of_plain = 0
+        self.plain = Tally()
+        """Of requests whose notes say that there is nothing to tell but how long they took."""
         self.log: list[str] = []
         self.logging = False
 
     def settle(self) -> NodeCounts:
         """Put what was counted of plain requests where it belongs; the counters."""
-        plain, self.plain = self.plain, {}
-        counts = self.counts
-        counts.bytes_processed += self.bytes_of_plain
-        self.bytes_of_plain = 0
-        for (note, status, micros), times in plain.items():
+        counts, plain = self.counts, self.plain
+        counts.bytes_processed += plain.bytes
+        answers, plain.answers, plain.bytes = plain.answers, {}, 0
+        for (note, status, hundredths), times in answers.items():
             group = note.group
             assert group is not None
             counts.requests += times
             counts.rule_evaluations += times * note.evaluations
             group.counts.requests += times
-            group.counts.answered(status, micros, times)
+            group.counts.answered(status, hundredths * 10, times)
         return counts
 
 
@@ -70,7 +68,7 @@ class NodeRouter:
 
         ``log_written`` is called after each log line, so that lines can be sent on when they are many.
         """
-        around = surroundings(balancer, listener, stickiness, now)
+        around = surroundings(balancer, listener, stickiness, now, None if record.logging else record.plain)
         rules = listener.rules
         self._matcher = matcher
         self._decisions: list[Decide] = [
@@ -91,29 +89,6 @@ class NodeRouter:
     def finished(self, exchange: Exchange) -> None:
         """The engine's."""
         record = self._record
-        usual: Note | None = exchange.note
-        if (
-            usual is not None
-            and usual.plain
-            and exchange.target_status
-            and exchange.fault is None
-            and exchange.tier is Tier.COMPLIANT
-            and not (record.logging or exchange.headers.kinds & UNLISTENABLE)
-            and (group := usual.group) is not None
-            and not group.fails_open
-        ):
-            # Nothing to tell but how long it took: nine counters in one, which matters at tens of thousands a second.
-            micros = int((exchange.answered_at - exchange.sent_at) * 1e6)
-            # So that there are few keys.
-            micros = (micros + 50) // 100 * 100 if micros > 1_000 else (micros + 5) // 10 * 10
-            key = (usual, exchange.target_status, micros)
-            plain = record.plain
-            plain[key] = plain.get(key, 0) + 1
-            record.bytes_of_plain += exchange.received_bytes + exchange.sent_bytes
-            return
-        self._finished(exchange, record)
-
-    def _finished(self, exchange: Exchange, record: NodeRecord) -> None:
         counts = record.counts
         counts.bytes_processed += exchange.received_bytes + exchange.sent_bytes
         note: Note | None = exchange.note
@@ -203,7 +178,7 @@ def matcher_of(listener: ListenerSnap) -> RuleMatcher:
 
 
 def surroundings(
-    balancer: Balancer, listener: ListenerSnap, stickiness: Stickiness, now: Callable[[], float]
+    balancer: Balancer, listener: ListenerSnap, stickiness: Stickiness, now: Callable[[], float], tally: Tally | None
 ) -> Surroundings:
     """What the rules of a listener share, from its attributes."""
     added = [
@@ -222,4 +197,5 @@ def surroundings(
         response_fields=b"".join(b"%b: %b\r\n" % field for field in added),
         own_fields=tuple(added),
         dropped_fields=frozenset(dropped),
+        tally=tally,
     )
