@@ -170,3 +170,14 @@ def test_all_rules_at_once_are_as_one_after_the_other(
     matcher = RuleMatcher(rules)
     assert matcher.match(request) == one_by_one
     assert matcher.match(request) == one_by_one, "remembered, it is the same"
+    only_paths = all(condition["Field"] == "path-pattern" for conditions in rules for condition in conditions)
+    assert matcher.settled == ({target.encode(): one_by_one} if only_paths and rules else {})
+
+
+def test_what_paths_settle_is_bounded_and_holds_no_queries() -> None:
+    matcher = RuleMatcher([[path("/a/*")], [path("/b")]])
+    for number in range(5000):
+        assert matcher.match(exchange(f"/a/{number}")) == 0
+    assert len(matcher.settled) <= 4096
+    assert matcher.match(exchange("/b?x=1")) == 1 and matcher.match(exchange("/c")) == 2
+    assert (matcher.settled[b"/b"], matcher.settled[b"/c"], matcher.settled.get(b"/b?x=1")) == (1, 2, None)

@@ -65,9 +65,11 @@ class RuleMatcher:
         "_count",
         "_hosts",
         "_methods",
+        "_path_decides",
         "_paths",
         "_remembered",
         "_tests",
+        "settled",
     )
 
     def __init__(self, rules: Sequence[Sequence[Mapping[str, Any]]]) -> None:
@@ -90,6 +92,9 @@ class RuleMatcher:
         self._paths, self._any_path = paths.index(), paths.unconditional
         self._by_host = self._any_host != (1 << len(rules)) - 1
         self._remembered: dict[_Key, int] = {}
+        self._path_decides = not (self._by_host or self._methods or any(self._tests))
+        self.settled: dict[bytes, int] = {}
+        """By request target, what ``match`` found for it, where nothing else of a request can matter."""
 
     def _add_method(self, conditions: Sequence[Mapping[str, Any]], bit: int) -> None:
         values = [c["HttpRequestMethodConfig"]["Values"] for c in conditions if c["Field"] == "http-request-method"]
@@ -129,7 +134,10 @@ class RuleMatcher:
         if len(host) + len(path) <= _REMEMBERED_LENGTH:
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
+                self.settled.clear()
             self._remembered[key] = candidates
+            if self._path_decides:
+                self.settled[path] = (candidates & -candidates).bit_length() - 1 if candidates else self._count
         return candidates
 
 

@@ -51,7 +51,7 @@ class NodeRecord:
 class NodeRouter:
     """Decides for one listener of one node."""
 
-    __slots__ = ("_balancer_id", "_decisions", "_log_written", "_matcher", "_port", "_record", "route")
+    __slots__ = ("_balancer_id", "_decisions", "_log_written", "_matcher", "_port", "_record", "_settled", "route")
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class NodeRouter:
         """
         around = surroundings(balancer, listener, stickiness, now, None if record.logging else record.plain)
         rules = listener.rules
-        self._matcher = matcher
+        self._matcher, self._settled = matcher, matcher.settled
         self._decisions: list[Decide] = [
             # The default rule is not counted as evaluated.
             compile_rule(rule, min(n + 1, len(rules) - 1), groups, around)
@@ -84,7 +84,10 @@ class NodeRouter:
         self._log_written = log_written
 
     def _decide(self, exchange: Exchange) -> Decision:
-        return self._decisions[self._matcher.match(exchange)](exchange)
+        number = self._settled.get(exchange.target)
+        if number is None:
+            number = self._matcher.match(exchange)
+        return self._decisions[number](exchange)
 
     def finished(self, exchange: Exchange) -> None:
         """The engine's."""
