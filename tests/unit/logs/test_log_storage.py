@@ -191,6 +191,35 @@ async def test_a_removed_group_leaves_nothing(store: Store) -> None:
     assert not (store.root / "orphan").exists()
 
 
+async def test_what_events_belong_to_is_noted_when_it_changes(store: Store) -> None:
+    one, other = store.stream("a"), store.stream("b")
+    said = [(one, None), (one, "X"), (one, "X"), (other, "Y"), (one, None), (one, None), (one, "X"), (one, "Z")]
+    for number, (stream, entity) in enumerate(said):
+        store.storage.append(GROUP, stream, 1, [number], [b"x"], entity)
+        if number in (2, 5):
+            store.reopen()
+    expected = {one: [(1, "X"), (4, None), (6, "X"), (7, "Z")], other: [(3, "Y")]}
+    assert store.storage.catalog.entities.of_group(GROUP) == expected
+    store.storage.catalog.delete(GROUP, "b")
+    again = store.stream("b")
+    store.storage.append(GROUP, again, 1, [9], [b"x"])
+    assert store.storage.catalog.entities.of_group(GROUP) == {one: expected[one]}
+    store.storage.remove(GROUP)
+    store.storage.catalog.create(GROUP, "a", 0)
+    assert store.storage.catalog.entities.of_group(GROUP) == {}
+
+
+async def test_a_disk_that_takes_no_entity_takes_no_event(store: Store) -> None:
+    stream = store.stream("a")
+    store.storage.catalog._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(OSError, match="readonly"):
+        store.storage.append(GROUP, stream, 1, [1], [b"x"], "X")
+    assert store.texts() == []
+    store.storage.catalog._db.execute("PRAGMA query_only = OFF")
+    store.storage.append(GROUP, stream, 1, [1], [b"y"], "X")
+    assert store.texts() == ["y"] and store.storage.catalog.entities.of_group(GROUP) == {stream: [(0, "X")]}
+
+
 async def test_streams_are_listed_by_name_and_by_last_event(store: Store) -> None:
     for number, name in enumerate(("b", "a/2", "a/1", "c")):
         stream = store.stream(name)

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cloudarium.services.logs.insights.arrow import Column, Relation, Texts
 from cloudarium.services.logs.reading.pages import Event
@@ -16,8 +16,8 @@ from cloudarium.services.logs.storage.batch import offsets_of
 from cloudarium.services.logs.storage.sweep import Piece
 
 Mask = Callable[[Event], str]
-_STREAMS = 10_000
-"""Streams in a batch."""
+_ROWS = 10_000
+"""Rows of the catalog in a batch."""
 
 
 class Stopped(Exception):
@@ -89,20 +89,45 @@ def _masked(batch: Batch, mask: Mask) -> Texts:
 def streams(catalog: Path, groups: Sequence[Group]) -> Relation:
     """The streams of groups: id, number (the group's place among ``groups``), stream_name. Deleted ones are missing."""
 
-    def batches() -> Iterator[Sequence[Column]]:
-        # A connection of its own: that of the storage belongs to the loop.
-        connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, check_same_thread=False)
-        try:
-            for number, group in enumerate(groups):
-                found = connection.execute("SELECT id, name FROM streams WHERE grp = ?", (group.uid,))
-                while rows := found.fetchmany(_STREAMS):
-                    names = [name.encode() for _, name in rows]
-                    yield [
-                        array("q", [row[0] for row in rows]),
-                        array("q", [number]) * len(rows),
-                        Texts(offsets_of(map(len, names)), b"".join(names)),
-                    ]
-        finally:
-            connection.close()
+    def columns(number: int, rows: list[tuple[int, str]]) -> Sequence[Column]:
+        ids, names = zip(*rows, strict=True)
+        return [array("q", ids), array("q", [number]) * len(rows), _texts(names)]
 
-    return Relation([("id", int), ("number", int), ("stream_name", str)], batches)
+    query = "SELECT id, name FROM streams WHERE grp = ?"
+    return Relation(
+        [("id", int), ("number", int), ("stream_name", str)], lambda: _rows(catalog, groups, query, columns)
+    )
+
+
+def entities(catalog: Path, groups: Sequence[Group]) -> Relation:
+    """What events of groups belong to: stream, since (a sequence number), entity (empty where they belong to none)."""
+
+    def columns(number: int, rows: list[tuple[int, int, str]]) -> Sequence[Column]:
+        ids, since, texts = zip(*rows, strict=True)
+        return [array("q", ids), array("q", since), _texts(texts)]
+
+    query = (
+        "SELECT stream, since, ifnull(entity, '') FROM entities JOIN streams ON streams.id = entities.stream "
+        "WHERE streams.grp = ?"
+    )
+    return Relation([("stream", int), ("since", int), ("entity", str)], lambda: _rows(catalog, groups, query, columns))
+
+
+def _rows(
+    catalog: Path, groups: Sequence[Group], query: str, columns: Callable[[int, list[Any]], Sequence[Column]]
+) -> Iterator[Sequence[Column]]:
+    """What the catalog has of each group, in batches."""
+    # A connection of its own: that of the storage belongs to the loop.
+    connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, check_same_thread=False)
+    try:
+        for number, group in enumerate(groups):
+            found = connection.execute(query, (group.uid,))
+            while rows := found.fetchmany(_ROWS):
+                yield columns(number, rows)
+    finally:
+        connection.close()
+
+
+def _texts(texts: Sequence[str]) -> Texts:
+    encoded = [text.encode() for text in texts]
+    return Texts(offsets_of(map(len, encoded)), b"".join(encoded))

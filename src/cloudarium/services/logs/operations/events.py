@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
+from cloudarium.services.logs import entities
 from cloudarium.services.logs.errors import failed_validation, no_stream
 from cloudarium.services.logs.eventids import sequence_token
 from cloudarium.services.logs.ingest import check
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@operation(partial="entity is ignored, as for an account without CloudWatch's related telemetry", data=("logEvents",))
+@operation(data=("logEvents",))
 def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
     """Take events of a stream. The call is answered when they are on disk, and seen by every filter."""
     group = group_named(ctx, request["logGroupName"])
@@ -39,9 +40,12 @@ def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
     taken = check(times, messages, now, group.retention)
     if taken.start or taken.end < len(times):
         times, messages = times[taken.start : taken.end], messages[taken.start : taken.end]
+    given = request.get("entity")
+    fault = entities.fault(given, group) if given is not None else None
     if times:
+        entity = entities.text_of(given) if given is not None and fault is None else None
         try:
-            first = parts.storage.append(group.uid, stream, now, times, messages)
+            first = parts.storage.append(group.uid, stream, now, times, messages, entity)
         except OSError as error:
             log.error("log events could not be written: %s", error)
             raise AwsError("ServiceUnavailableException", f"The events could not be stored: {error}", 503) from error
@@ -49,6 +53,8 @@ def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
     answer: Answer = {"nextSequenceToken": sequence_token(stream, now)}
     if taken.rejected:
         answer["rejectedLogEventsInfo"] = taken.rejected
+    if fault is not None:
+        answer["rejectedEntityInfo"] = {"errorType": fault}
     return answer
 
 

@@ -150,8 +150,9 @@ async def get_log_group_fields(ctx: Context, request: GetLogGroupFieldsRequestTy
     if group.retention is not None:
         start = max(start, now - group.retention * 86_400)
     first, last = int(start * 1000), int(end * 1000)
-    pieces = running(ctx.cloud).storage.pieces(group.uid, first, last)
-    found = await asyncio.to_thread(percentages, pieces, first, last)
+    storage = running(ctx.cloud).storage
+    pieces, entities = storage.pieces(group.uid, first, last), storage.catalog.entities.of_group(group.uid)
+    found = await asyncio.to_thread(percentages, pieces, first, last, entities)
     return {"logGroupFields": [{"name": name, "percent": percent} for name, percent in found]}
 
 

@@ -173,7 +173,9 @@ async def get_log_record(ctx: Context, request: GetLogRecordRequestTypeDef) -> A
 def _record(ctx: Context, group: LogGroup, event: Event, message: str) -> dict[str, str]:
     from cloudarium.services.logs.reading.fields import discovered
 
-    name = running(ctx.cloud).storage.catalog.names([event.stream]).get(event.stream, "")
+    catalog = running(ctx.cloud).storage.catalog
+    name = catalog.names([event.stream]).get(event.stream, "")
+    entity = discovered(catalog.entities.at(event.stream, event.seq) or "")
     return {
         "@timestamp": str(event.time),
         "@ingestionTime": str(event.ingested),
@@ -182,4 +184,5 @@ def _record(ctx: Context, group: LogGroup, event: Event, message: str) -> dict[s
         "@log": f"{ctx.account}:{group.name}",
         "@ptr": pointer(group.uid, event.time, event.seq),
         **discovered(message),
+        **{f"@entity.{field}": value for field, value in entity.items()},
     }

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from cloudarium.services.logs.storage.entities import Entities
+
 _KNOWN = 10_000
 """Streams whose ids are kept in memory."""
 _SCHEMA = """
@@ -43,6 +45,7 @@ class Catalog:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_SCHEMA)
+        self.entities = Entities(self._db)
         self._ids: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._touched: dict[int, tuple[int, int, int]] = {}
 
@@ -82,6 +85,7 @@ class Catalog:
         """Remove a stream; its id, or None when there was none."""
         found = self.id_of(group, name)
         if found is not None:
+            self.entities.forget(found)
             self._db.execute("DELETE FROM streams WHERE id = ?", (found,))
             self._ids.pop((group, name), None)
             self._touched.pop(found, None)
@@ -89,6 +93,7 @@ class Catalog:
 
     def delete_group(self, group: str) -> None:
         """Remove every stream of a group."""
+        self.entities.forget_group(group)
         self._db.execute("DELETE FROM streams WHERE grp = ?", (group,))
         for key in [key for key in self._ids if key[0] == group]:
             self._touched.pop(self._ids.pop(key), None)

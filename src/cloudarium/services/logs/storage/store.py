@@ -43,12 +43,22 @@ class LogStorage:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def append(self, group: str, stream: int, ingested: int, times: list[int], messages: list[bytes]) -> int:
+    def append(
+        self,
+        group: str,
+        stream: int,
+        ingested: int,
+        times: list[int],
+        messages: list[bytes],
+        entity: str | None = None,
+    ) -> int:
         """Append events of a stream, sorted by time. They survive the death of any process once this returns.
 
-        Returns the sequence number of the first. Raises ``OSError`` when the disk refuses; then none is there.
+        ``entity`` is what they belong to, as JSON. Returns the sequence number of the first. Raises ``OSError`` when
+        the disk refuses; then none is there.
         """
         files = self._open(group)
+        self.catalog.entities.note(stream, files.next, entity)
         first = files.append(stream, ingested, times, messages)
         self.catalog.touch(stream, times[0], times[-1], ingested)
         if files.must_seal and group not in self._sealing:
