@@ -9,6 +9,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.exporting import Exports
 from cloudarium.services.logs.filters.incoming import Incoming
+from cloudarium.services.logs.lookups.files import LookupFiles
 from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.storage import LogStorage
 from cloudarium.services.logs.storage.temporary import TemporaryFolder
@@ -36,6 +37,7 @@ class Running:
         self.storage = LogStorage(root / "logs", cloud.clock.spawn)
         self.storage.sweep({group.uid for _, group in self._groups.everywhere()})
         self.filters = Incoming(cloud, self.storage)
+        self.lookups = LookupFiles(cloud, root / "logs-lookups")
 
     def begin(self) -> None:
         """Watch for changes and take up what there is."""
@@ -50,6 +52,7 @@ class Running:
         exports = Exports(cloud, self.storage)
         cloud.controller(EXPORTS, exports.reconcile, exports.every)
         self.filters.begin()
+        self.lookups.begin()
 
     def _changed(self, scope: Scope, name: str, old: LogGroup | None, new: LogGroup | None) -> None:
         if new is None and old is not None:

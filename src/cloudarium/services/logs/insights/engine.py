@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TextIO
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -20,6 +21,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.insights.compile import Plan, compiled
 from cloudarium.services.logs.insights.execution import Execution, Outcome
 from cloudarium.services.logs.insights.language import parse
+from cloudarium.services.logs.insights.lookups import opened
 from cloudarium.services.logs.insights.ranges import before
 from cloudarium.services.logs.insights.records import (
     ACTIVE,
@@ -32,6 +34,7 @@ from cloudarium.services.logs.insights.records import (
 )  # fmt: skip
 from cloudarium.services.logs.insights.results import rows
 from cloudarium.services.logs.insights.source import Events, Group, Stopped
+from cloudarium.services.logs.lookups.tables import LookupTable
 from cloudarium.services.logs.reading.masking import mask_of
 from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.start import running
@@ -56,6 +59,7 @@ class Queries:
         self._cloud = cloud
         self._table = cloud.store.table(QueryRun)
         self._groups = cloud.store.table(LogGroup)
+        self._lookups = cloud.store.table(LookupTable)
         self._storage = running(cloud).storage
         self._folder = self._storage.root.parent / "logs-insights"
         self._folder.mkdir(exist_ok=True)
@@ -150,7 +154,8 @@ class Queries:
         try:
             plan = compiled(parse(query.text), query.created / 1000, query.limit)
             parts = self._parts(scope, query, plan)
-            thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, *parts))
+            tables = opened(self._lookups, scope, running(self._cloud).lookups, plan.lookups)
+            thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, tables, *parts))
             try:
                 async with self._cloud.clock.timeout(LONGEST):
                     found, outcome = await asyncio.shield(thread)
@@ -201,12 +206,13 @@ class Queries:
         execution: Execution,
         plan: Plan,
         query: QueryRun,
+        tables: Mapping[str, TextIO],
         groups: list[Group],
         now: Events,
         earlier: Events | None,
     ) -> tuple[int, Outcome]:
         catalog = self._storage.root / "catalog.db"
-        outcome = execution.run(plan, groups, catalog, self._spill, now, earlier)
+        outcome = execution.run(plan, groups, catalog, self._spill, now, earlier, tables)
         made = rows(plan, outcome.rows)
         path = self._path(query.id)
         temporary = path.with_suffix(".tmp")

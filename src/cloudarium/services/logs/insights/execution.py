@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.logs.insights.compile import Plan
 from cloudarium.services.logs.insights.compile.plan import Clusters
+from cloudarium.services.logs.insights.lookups import load
 from cloudarium.services.logs.insights.patterns import clusters
 from cloudarium.services.logs.insights.source import Events, Group, Stopped, streams
 
@@ -71,9 +72,17 @@ class Execution:
                 self._connection.interrupt()
 
     def run(
-        self, plan: Plan, groups: Sequence[Group], catalog: Path, folder: Path, now: Events, earlier: Events | None
+        self,
+        plan: Plan,
+        groups: Sequence[Group],
+        catalog: Path,
+        folder: Path,
+        now: Events,
+        earlier: Events | None,
+        tables: Mapping[str, TextIO] | None = None,
     ) -> Outcome:
-        """Carry out a plan. ``earlier`` are the events that a ``diff`` compares with; ``folder`` is for spilling.
+        """Carry out a plan. ``earlier`` are the events that a ``diff`` compares with; ``folder`` is for spilling;
+        ``tables`` are the bodies of lookup tables by name.
 
         Raises ``Stopped``, or DuckDB's ``Error``.
         """
@@ -95,6 +104,7 @@ class Execution:
         try:
             for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
                 connection.execute(f"SET {setting}")
+            load(connection, plan.lookups, tables or {}, self.stopped)
             return self._run(connection, plan, groups, catalog, now, earlier)
         except (duckdb.Error, RuntimeError) as error:
             if self.stopped():

@@ -12,6 +12,7 @@ from cloudarium.services.logs.errors import invalid, not_found
 from cloudarium.services.logs.insights.compile import compiled
 from cloudarium.services.logs.insights.language import QueryFault, parse
 from cloudarium.services.logs.insights.language.tree import Query, Source
+from cloudarium.services.logs.insights.lookups import check
 from cloudarium.services.logs.insights.records import QueryRun
 from cloudarium.services.logs.lookup import group_identified
 from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, LogGroup
@@ -39,6 +40,7 @@ def prepared(ctx: Context, request: Mapping[str, Any], identifier: str) -> Query
     try:
         query = parse(text)
         plan = compiled(query, now, request.get("limit"))
+        check(ctx, plan.lookups)
     except QueryFault as fault:
         raise malformed(fault) from fault
     groups = _selected(ctx, request, query.source)

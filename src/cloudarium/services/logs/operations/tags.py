@@ -10,6 +10,8 @@ from cloudarium.kernel.service import operation
 from cloudarium.services.logs import arns
 from cloudarium.services.logs.errors import invalid, no_group, not_found
 from cloudarium.services.logs.lookup import group_named
+from cloudarium.services.logs.lookups.tables import LookupTable, parse_table
+from cloudarium.services.logs.operations.lookup_tables import identified
 from cloudarium.services.logs.resources import Destination, LogGroup
 from cloudarium.services.logs.tagging import checked
 
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     )
 
 
-def _resource(ctx: Context, arn: str) -> LogGroup | Destination:
+def _resource(ctx: Context, arn: str) -> LogGroup | Destination | LookupTable:
     if (parsed := arns.parse_group(arn)) is not None:
         if parsed[0] != ctx.scope:
             raise no_group()
         return group_named(ctx, parsed[1])
+    if parse_table(arn) is not None:
+        return identified(ctx, arn)
     start = arns.destination_arn(ctx.scope, "")
     if arn.startswith(start):
         destination = ctx.table(Destination).get(ctx.scope, arn[len(start) :])
@@ -38,7 +42,7 @@ def _resource(ctx: Context, arn: str) -> LogGroup | Destination:
     raise invalid(f"Invalid resource ARN: {arn}")
 
 
-def _set(ctx: Context, resource: LogGroup | Destination, tags: Mapping[str, str]) -> Answer:
+def _set(ctx: Context, resource: LogGroup | Destination | LookupTable, tags: Mapping[str, str]) -> Answer:
     ctx.table(type(resource)).put(ctx.scope, resource.replace(tags=dict(tags)))
     return {}
 
@@ -50,7 +54,7 @@ def _without(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
 
 @operation()
 def tag_resource(ctx: Context, request: TagResourceRequestTypeDef) -> Answer:
-    """Add or overwrite tags of a group or destination."""
+    """Add or overwrite tags of a group, destination or lookup table."""
     resource = _resource(ctx, request["resourceArn"])
     return _set(ctx, resource, checked(resource.tags, request["tags"]))
 
@@ -64,7 +68,7 @@ def untag_resource(ctx: Context, request: UntagResourceRequestTypeDef) -> Answer
 
 @operation()
 def list_tags_for_resource(ctx: Context, request: ListTagsForResourceRequestTypeDef) -> Answer:
-    """Tags of a group or destination."""
+    """Tags of a group, destination or lookup table."""
     return {"tags": _resource(ctx, request["resourceArn"]).tags}
 
 

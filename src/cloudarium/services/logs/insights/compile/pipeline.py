@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from cloudarium.services.logs.insights.compile import sql, templates
+from cloudarium.services.logs.insights.compile import lookups, sql, templates
 from cloudarium.services.logs.insights.compile.compare import ordering
 from cloudarium.services.logs.insights.compile.evaluate import Evaluator
 from cloudarium.services.logs.insights.compile.indexes import check_indexed
-from cloudarium.services.logs.insights.compile.plan import Clusters, Column, Plan, Table
+from cloudarium.services.logs.insights.compile.plan import Clusters, Column, Lookup, Plan, Table
 from cloudarium.services.logs.insights.compile.regexes import of_glob, translated
 from cloudarium.services.logs.insights.compile.scope import Scope
 from cloudarium.services.logs.insights.compile.sql import Kind, Value
@@ -53,6 +53,7 @@ class _Pipeline:
         """The columns that a relation adds, by its SELECT."""
         self.matched = ""
         self.count = 0
+        self.lookups: list[Lookup] = []
 
     # -- relations -------------------------------------------------------------------------------------------------
 
@@ -108,6 +109,8 @@ class _Pipeline:
                 self.compare(command)
             case tree.Unnest():
                 self.unnest(command)
+            case tree.Lookup():
+                lookups.add(self, command)
 
     def settle_limit(self) -> None:
         order = f" ORDER BY {', '.join(self.ordered())}" if self.ordered() else ""
@@ -319,7 +322,10 @@ class _Pipeline:
         body = f"SELECT {', '.join(selected) or '1'} FROM {self.last}{order} LIMIT {limit}"
         final = self.with_relations(body)
         steps = tuple(step._replace(select=self.based(step.select)) for step in self.pruned(final))
-        return Plan(steps, self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw)
+        return Plan(
+            steps, self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw,
+            tuple(self.lookups),
+        )  # fmt: skip
 
     def pruned(self, final: str) -> list[Table | Clusters]:
         """The steps, tables with only the columns that are named later: a message is not copied to be counted."""

@@ -29,6 +29,22 @@ class Column(NamedTuple):
     kind: Kind
 
 
+class Lookup(NamedTuple):
+    """Before the steps, make a table ``name`` of some columns of a lookup table, as texts ``v0``, ``v1`` and so on.
+
+    The first ``keys`` of them are what rows are found by: of rows that are equal in those, the first one is kept.
+    ``start`` and ``end`` are where the query names the lookup table, ``places`` where each column.
+    """
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    keys: int
+    start: int
+    end: int
+    places: tuple[tuple[int, int], ...]
+
+
 class Plan(NamedTuple):
     """Steps, then ``select``. ``matched`` counts the events that matched (empty: all that were scanned).
 
@@ -43,3 +59,4 @@ class Plan(NamedTuple):
     matched: str
     diff: str | None
     raw: bool
+    lookups: tuple[Lookup, ...] = ()

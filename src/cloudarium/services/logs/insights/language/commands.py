@@ -9,6 +9,7 @@ from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault
+from cloudarium.services.logs.insights.language.lookups import lookup
 from cloudarium.services.logs.insights.language.tree import Command, Item
 
 MOST_CHARACTERS = 10_000
@@ -16,7 +17,7 @@ MOST_COMMANDS = 100
 MOST_LIMIT = 100_000
 _MODIFIERS = {each.lower(): each for each in ("previousDay", "previousWeek", "previousMonth")}
 _NOT_BUILT = frozenset(
-    {"anomaly", "addtotals", "eventstats", "join", "logcompare", "lookup", "subquery", "subqueries", "tail", "search"}
+    {"anomaly", "addtotals", "eventstats", "join", "logcompare", "subquery", "subqueries", "tail", "search"}
 )
 _SPACES = re.compile(r"\s+")
 _KEYWORDS = {
@@ -60,6 +61,7 @@ class _Commands:
             "pattern": self.pattern,
             "diff": self.diff,
             "unnest": self.unnest,
+            "lookup": lambda start: lookup(self.expressions, start),
         }
 
     def query(self) -> tree.Query:

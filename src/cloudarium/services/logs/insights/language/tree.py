@@ -193,7 +193,23 @@ class Unnest(Node, frozen=True):
     name: str
 
 
-Command = Fields | Display | Filter | Stats | Sort | Limit | Parse | Dedup | Pattern | Diff | Unnest
+class Match(Node, frozen=True):
+    """A column of a lookup table and the field that it is compared with."""
+
+    column: str
+    field: Field
+
+
+class Lookup(Node, frozen=True):
+    """``lookup``; ``fresh`` for OUTPUTNEW. ``outputs`` are columns, at their places in the query."""
+
+    table: String
+    matches: tuple[Match, ...]
+    outputs: tuple[Field, ...]
+    fresh: bool
+
+
+Command = Fields | Display | Filter | Stats | Sort | Limit | Parse | Dedup | Pattern | Diff | Unnest | Lookup
 
 
 class Source(Node, frozen=True):
