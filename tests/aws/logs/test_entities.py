@@ -28,7 +28,7 @@ class Logs:
         more = {"entity": entity} if entity is not None else {}
         return self.api.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events, **more)
 
-    def rows(self, query: str) -> list[dict[str, str]]:
+    def rows(self, query: str, hidden: str = "@ptr") -> list[dict[str, str]]:
         identifier = self.api.start_query(
             logGroupName="g", startTime=self.now - 3600, endTime=self.now + 60, queryString=query
         )["queryId"]
@@ -39,7 +39,7 @@ class Logs:
 
         found = until(over, "the query is over")
         assert found["status"] == "Complete"
-        return [{each["field"]: each["value"] for each in row} for row in found["results"]]
+        return [{each["field"]: each["value"] for each in row if each["field"] != hidden} for row in found["results"]]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_entity_is_a_field_of_its_events(logs: Logs) -> None:
         "fields @message, @entity.KeyAttributes.Name as name, @entity.KeyAttributes.Type as type, "
         "@entity.Attributes.PlatformType as platform, @entity.Attributes.EC2.InstanceId as instance | sort @message"
     )
-    shown = {row.pop("@message"): row for row in found if row.pop("@ptr", True)}
+    shown = {row.pop("@message"): row for row in found}
     service = {"name": "PetClinic", "type": "Service", "platform": "AWS::EC2", "instance": "i-1234567890123"}
     assert shown == {
         "none yet": {}, "of the service": service, "of another": {"name": "Shop", "type": "AWS::Service"},
@@ -71,7 +71,8 @@ def test_an_entity_is_a_field_of_its_events(logs: Logs) -> None:
 def test_an_entity_is_in_records_and_lists_of_fields(logs: Logs) -> None:
     logs.put("plain")
     logs.put('{"x": 1}', SERVICE)
-    (row,) = logs.rows("filter ispresent(@entity.KeyAttributes.Environment) | fields @ptr, x")
+    (row,) = logs.rows("filter ispresent(@entity.KeyAttributes.Environment) | fields x", hidden="")
+    assert row["x"] == "1"
     record = logs.api.get_log_record(logRecordPointer=row["@ptr"])["logRecord"]
     assert record["@entity.KeyAttributes.Environment"] == "prod"
     assert record["@entity.Attributes.EC2.InstanceId"] == "i-1234567890123" and record["x"] == "1"

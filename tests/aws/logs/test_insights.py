@@ -42,7 +42,7 @@ class Logs:
 
     def start(self, query: str, group: str = "g", **more: Any) -> str:
         given = {"startTime": self.now - 3_600, "endTime": self.now + 3_600, "queryString": query} | more
-        if not any(name.startswith("logGroup") for name in given) and "SOURCE" not in query:
+        if not any(name.startswith("logGroup") for name in given) and not query.startswith("SOURCE"):
             given["logGroupName"] = group
         return str(self.api.start_query(**given)["queryId"])
 
@@ -189,7 +189,7 @@ def test_a_malformed_query_says_where(logs: Logs, query: str, start: int, end: i
         ("SOURCE 'g' | fields a", {"logGroupName": "g"}, "InvalidParameterException", "SOURCE"),
         ("select 1", {"queryLanguage": "SQL"}, "NotImplemented", "SQL"),
         ("fields a", {"queryLanguage": "PPL"}, "NotImplemented", "PPL"),
-        ("pattern @message | anomaly", {}, "NotImplemented", "anomaly"),
+        ("relevantfields where a > 1", {}, "NotImplemented", "relevantfields"),
         ("filter a like /x(?=y)/", {}, "NotImplemented", "lookahead"),
         ("filterIndex requestId = 'x'", {}, "NotImplemented", "requestId"),
     ],

@@ -19,7 +19,7 @@ import msgspec
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.insights.compile import Plan, compiled
-from cloudarium.services.logs.insights.execution import Execution, Outcome
+from cloudarium.services.logs.insights.execution import Execution, Outcome, Reading
 from cloudarium.services.logs.insights.language import parse
 from cloudarium.services.logs.insights.lookups import opened
 from cloudarium.services.logs.insights.ranges import before
@@ -152,10 +152,10 @@ class Queries:
     async def _run(self, scope: Scope, query: QueryRun) -> QueryRun:
         execution = self._running[query.id] = Execution()
         try:
-            plan = compiled(parse(query.text), query.created / 1000, query.limit)
-            parts = self._parts(scope, query, plan)
+            plan = compiled(parse(query.text), query.created / 1000, query.limit, (query.start, query.end))
+            readings = self._readings(scope, query, plan)
             tables = opened(self._lookups, scope, running(self._cloud).lookups, plan.lookups)
-            thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, tables, *parts))
+            thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, tables, readings))
             try:
                 async with self._cloud.clock.timeout(LONGEST):
                     found, outcome = await asyncio.shield(thread)
@@ -179,20 +179,26 @@ class Queries:
             status=COMPLETE, matched=outcome.matched, scanned=outcome.scanned, bytes=outcome.bytes, found=found
         )
 
-    def _parts(self, scope: Scope, query: QueryRun, plan: Plan) -> tuple[list[Group], Events, Events | None]:
+    def _readings(self, scope: Scope, query: QueryRun, plan: Plan) -> dict[str, Reading]:
         """What the thread reads, put together while nothing else changes it."""
-        groups, stopped = [], self._running[query.id].stopped
-        for uid in query.groups:
-            listed = self._groups.find(scope, "uid", uid)
-            if listed:
-                groups.append(self._group(scope, listed[0]))
+        window = query.start, query.end
+        readings = {"": self._reading(scope, query, query.groups, window, plan.diff, plan.raw)}
+        for each, groups in zip(plan.inputs, query.nested, strict=True):
+            readings[each.prefix] = self._reading(scope, query, groups, each.window, each.diff, each.raw)
+        return readings
+
+    def _reading(
+        self, scope: Scope, query: QueryRun, uids: Iterable[str], window: tuple[int, int], diff: str | int | None,
+        raw: bool,
+    ) -> Reading:  # fmt: skip
+        stopped = self._running[query.id].stopped
+        groups = [self._group(scope, listed[0]) for uid in uids if (listed := self._groups.find(scope, "uid", uid))]
 
         def events(start: int, end: int) -> Events:
             parts = [(group, self._storage.pieces(group.uid, max(start, group.oldest), end)) for group in groups]
-            return Events(parts, start, end, plan.raw, stopped)
+            return Events(parts, start, end, raw, stopped)
 
-        earlier = events(*before(plan.diff, query.start, query.end)) if plan.diff is not None else None
-        return groups, events(query.start, query.end), earlier
+        return Reading(groups, events(*window), events(*before(diff, *window)) if diff is not None else None)
 
     def _group(self, scope: Scope, group: LogGroup) -> Group:
         oldest = 0
@@ -207,12 +213,10 @@ class Queries:
         plan: Plan,
         query: QueryRun,
         tables: Mapping[str, TextIO],
-        groups: list[Group],
-        now: Events,
-        earlier: Events | None,
+        readings: Mapping[str, Reading],
     ) -> tuple[int, Outcome]:
         catalog = self._storage.root / "catalog.db"
-        outcome = execution.run(plan, groups, catalog, self._spill, now, earlier, tables)
+        outcome = execution.run(plan, readings, catalog, self._spill, tables)
         made = rows(plan, outcome.rows)
         path = self._path(query.id)
         temporary = path.with_suffix(".tmp")

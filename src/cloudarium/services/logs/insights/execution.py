@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from cloudarium.kernel.errors import AwsError
+from cloudarium.services.logs.insights.anomalies import TABLE, Line, Number, anomalies, counted
 from cloudarium.services.logs.insights.compile import Plan
-from cloudarium.services.logs.insights.compile.plan import Clusters
+from cloudarium.services.logs.insights.compile.plan import Anomalies, Clusters
 from cloudarium.services.logs.insights.lookups import load
 from cloudarium.services.logs.insights.patterns import clusters
-from cloudarium.services.logs.insights.source import Events, Group, Stopped, streams
+from cloudarium.services.logs.insights.source import Events, Group, Stopped, entities, streams
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +29,14 @@ THREADS = 4
 LARGEST = 256 << 20
 """Characters of all results of a query."""
 _FETCH = 500
+
+
+class Reading(NamedTuple):
+    """What a query, or one within it, reads: groups, events, and those that ``diff`` compares with."""
+
+    groups: Sequence[Group]
+    now: Events
+    earlier: Events | None = None
 
 
 class Outcome(NamedTuple):
@@ -74,15 +83,13 @@ class Execution:
     def run(
         self,
         plan: Plan,
-        groups: Sequence[Group],
+        readings: Mapping[str, Reading],
         catalog: Path,
         folder: Path,
-        now: Events,
-        earlier: Events | None,
         tables: Mapping[str, TextIO] | None = None,
     ) -> Outcome:
-        """Carry out a plan. ``earlier`` are the events that a ``diff`` compares with; ``folder`` is for spilling;
-        ``tables`` are the bodies of lookup tables by name.
+        """Carry out a plan. ``readings`` are by prefix: that of the query itself is empty, the others are those of the
+        plan's inputs. ``folder`` is for spilling; ``tables`` are the bodies of lookup tables by name.
 
         Raises ``Stopped``, or DuckDB's ``Error``.
         """
@@ -105,7 +112,7 @@ class Execution:
             for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
                 connection.execute(f"SET {setting}")
             load(connection, plan.lookups, tables or {}, self.stopped)
-            return self._run(connection, plan, groups, catalog, now, earlier)
+            return self._run(connection, plan, readings, catalog)
         except (duckdb.Error, RuntimeError) as error:
             if self.stopped():
                 raise Stopped("the query was stopped") from error
@@ -115,38 +122,24 @@ class Execution:
                 self._connection = None
             connection.close()
 
-    def _run(
-        self, connection: Any, plan: Plan, groups: Sequence[Group], catalog: Path, now: Events, earlier: Events | None
-    ) -> Outcome:
-        relations = {"events": now.relation(), "streams": streams(catalog, groups)}
-        if earlier is not None:
-            relations["earlier"] = earlier.relation()
-        for name, relation in relations.items():
-            connection.register(name, relation)
-        connection.execute(
-            "CREATE TEMP TABLE groups "
-            "(number BIGINT, uid VARCHAR, log VARCHAR, is_lambda BOOLEAN, account VARCHAR, region VARCHAR)"
-        )
-        connection.executemany(
-            "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (number, each.uid, f"{each.account}:{each.name}", each.name.startswith("/aws/lambda/"),
-                 each.account, each.region)
-                for number, each in enumerate(groups)
-            ],
-        )  # fmt: skip
+    def _run(self, connection: Any, plan: Plan, readings: Mapping[str, Reading], catalog: Path) -> Outcome:
+        for prefix, reading in readings.items():
+            _register(connection, prefix, reading, catalog)
         for step in plan.steps:
             self._check()
             if isinstance(step, Clusters):
                 self._cluster(connection, step)
+            elif isinstance(step, Anomalies):
+                self._anomalies(connection, step)
             else:
                 connection.execute(f"CREATE TEMP TABLE {step.name} AS {step.select}")
         self._check()
         matched = connection.execute(plan.matched).fetchone()[0] if plan.matched else None
         rows = self._fetch(connection.execute(plan.select))
-        scanned = now.records + (earlier.records if earlier is not None else 0)
-        size = now.bytes + (earlier.bytes if earlier is not None else 0)
-        return Outcome(rows, scanned if matched is None else matched, scanned, size)
+        read = [each for _, now, earlier in readings.values() for each in (now, earlier) if each is not None]
+        scanned, size = sum(each.records for each in read), sum(each.bytes for each in read)
+        own = sum(each.records for each in readings[""][1:] if each is not None)
+        return Outcome(rows, own if matched is None else matched, scanned, size)
 
     def _fetch(self, found: Any) -> list[tuple[Any, ...]]:
         """Every row, as long as they are not too much for memory: a message may have a megabyte."""
@@ -171,6 +164,46 @@ class Execution:
         if found:
             connection.executemany(f"INSERT INTO {step.name} VALUES (?, ?, ?, ?, ?, ?)", found)
 
+    def _anomalies(self, connection: Any, step: Anomalies) -> None:
+        connection.execute(f"CREATE TEMP TABLE {step.name}_lines AS {step.select}")
+        statements, lines, numbers = counted(step.name, step.window)
+        for statement in statements:
+            connection.execute(statement)
+        self._check()
+        seen = [Line(*row) for row in connection.execute(lines).fetchall()]
+        self._check()
+        found = anomalies(seen, (_number(row) for row in connection.execute(numbers).fetchall()))
+        connection.execute(f"CREATE TEMP TABLE {step.name} ({TABLE})")
+        if found:
+            marks = ", ".join("?" * len(found[0]))
+            connection.executemany(f"INSERT INTO {step.name} VALUES ({marks})", found)
+
     def _check(self) -> None:
         if self.stopped():
             raise Stopped("the query was stopped")
+
+
+def _register(connection: Any, prefix: str, reading: Reading, catalog: Path) -> None:
+    """Make what a query reads known to DuckDB."""
+    groups, now, earlier = reading
+    relations = {"events": now.relation(), "streams": streams(catalog, groups), "entities": entities(catalog, groups)}
+    if earlier is not None:
+        relations["earlier"] = earlier.relation()
+    for name, relation in relations.items():
+        connection.register(f"{prefix}{name}", relation)
+    connection.execute(
+        f"CREATE TEMP TABLE {prefix}groups "
+        "(number BIGINT, uid VARCHAR, log VARCHAR, is_lambda BOOLEAN, account VARCHAR, region VARCHAR)"
+    )
+    rows = [
+        (number, each.uid, f"{each.account}:{each.name}", each.name.startswith("/aws/lambda/"),
+         each.account, each.region)
+        for number, each in enumerate(groups)
+    ]  # fmt: skip
+    if rows:
+        connection.executemany(f"INSERT INTO {prefix}groups VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _number(row: tuple[Any, ...]) -> Number:
+    *known, errors, every = row
+    return Number._make([*known, errors or {}, every])

@@ -41,13 +41,14 @@ class Cluster(NamedTuple):
 
 
 class _Group:
-    __slots__ = ("current", "previous", "severity", "words")
+    __slots__ = ("current", "members", "previous", "severity", "words")
 
     def __init__(self, words: list[str], severity: str | None, current: int, previous: int) -> None:
         self.words = words
         self.severity = severity
         self.current = current
         self.previous = previous
+        self.members: list[str] = []
 
     def alike(self, words: list[str]) -> bool:
         texts = [(a, b) for a, b in zip(self.words, words, strict=True) if not _SPLIT.fullmatch(a) or a != b]
@@ -69,13 +70,23 @@ def severity(text: str) -> str | None:
     return _LABELS[found[1].upper()] if found else None
 
 
+def words_of(template: str) -> list[str]:
+    """The words of a template and what is between them: templates of one pattern have equally many."""
+    return [word for word in _SPLIT.split(template) if word]
+
+
 def clusters(templates: Iterable[tuple[str, int, int]]) -> list[Cluster]:
     """Patterns of templates, each with how often it was found now and before. The most frequent should come first."""
+    return [cluster for cluster, _ in grouped(templates)]
+
+
+def grouped(templates: Iterable[tuple[str, int, int]]) -> list[tuple[Cluster, list[str]]]:
+    """The same, each with the templates that it is made of."""
     groups: dict[tuple[int, str | None], list[_Group]] = {}
     total = 0
     for template, current, previous in templates:
         total += current
-        words = [word for word in _SPLIT.split(template) if word]
+        words = words_of(template)
         level = severity(template)
         known = groups.setdefault((len(words), level), [])
         target = None
@@ -84,19 +95,25 @@ def clusters(templates: Iterable[tuple[str, int, int]]) -> list[Cluster]:
         if target is not None:
             target.take(words, current, previous)
         else:
-            known.append(_Group(words, level, current, previous))
+            target = _Group(words, level, current, previous)
+            known.append(target)
+        target.members.append(template)
     merged: dict[str, _Group] = {}
     for group in (each for listed in groups.values() for each in listed):
         pattern = "".join(group.words)
         if (same := merged.get(pattern)) is not None:
             same.current += group.current
             same.previous += group.previous
+            same.members += group.members
         else:
             merged[pattern] = group
     return [
-        Cluster(
-            _numbered(pattern), group.current, round(group.current / total, 4) if total else 0.0, group.severity,
-            group.previous, group.current - group.previous,
+        (
+            Cluster(
+                _numbered(pattern), group.current, round(group.current / total, 4) if total else 0.0, group.severity,
+                group.previous, group.current - group.previous,
+            ),
+            group.members,
         )
         for pattern, group in merged.items()
     ]  # fmt: skip

@@ -11,9 +11,14 @@ from datetime import UTC, datetime
 _DAY = 86_400_000
 
 
-def before(modifier: str, start: int, end: int) -> tuple[int, int]:
-    """First and last millisecond of the range that ``modifier`` means; ``start`` and ``end`` are inclusive."""
+def before(modifier: str | int, start: int, end: int) -> tuple[int, int]:
+    """First and last millisecond of the range that ``modifier`` means; ``start`` and ``end`` are inclusive.
+
+    A number is milliseconds (``logcompare``).
+    """
     match modifier:
+        case int():
+            shift = modifier
         case "previousDay":
             shift = _DAY
         case "previousWeek":

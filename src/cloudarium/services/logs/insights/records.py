@@ -34,4 +34,6 @@ class QueryRun(Record, frozen=True, kw_only=True):
     scanned: int = 0
     bytes: int = 0
     found: int = 0
+    nested: tuple[tuple[str, ...], ...] = ()
+    """Unique ids of the groups of each query within this one."""
     message: str = ""

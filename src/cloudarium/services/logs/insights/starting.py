@@ -10,6 +10,7 @@ from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.services.logs.errors import invalid, not_found
 from cloudarium.services.logs.insights.compile import compiled
+from cloudarium.services.logs.insights.compile.nesting import narrowed
 from cloudarium.services.logs.insights.language import QueryFault, parse
 from cloudarium.services.logs.insights.language.tree import Query, Source
 from cloudarium.services.logs.insights.lookups import check
@@ -20,7 +21,7 @@ from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, L
 MOST_GROUPS = 50
 MOST_SELECTED = 10_000
 _GROUPS = ("logGroupName", "logGroupNames", "logGroupIdentifiers")
-_STANDARD_ONLY = frozenset({"pattern", "diff", "filterindex"})
+_STANDARD_ONLY = frozenset({"anomaly", "diff", "filterindex", "logcompare", "pattern"})
 
 
 def prepared(ctx: Context, request: Mapping[str, Any], identifier: str) -> QueryRun:
@@ -39,20 +40,30 @@ def prepared(ctx: Context, request: Mapping[str, Any], identifier: str) -> Query
     now, text = ctx.clock.now(), request["queryString"]
     try:
         query = parse(text)
-        plan = compiled(query, now, request.get("limit"))
+        # The second that was given is included.
+        window = narrowed(query.source, now, (start * 1000, end * 1000 + 999))
+        plan = compiled(query, now, request.get("limit"), window)
         check(ctx, plan.lookups)
     except QueryFault as fault:
         raise malformed(fault) from fault
     groups = _selected(ctx, request, query.source)
     _check_classes(groups, query, plan.raw)
+    nested = []
+    for each in plan.inputs:
+        source = each.query.source
+        nested.append(_of_query(ctx, source) if source is not None else groups)
+        _check_classes(nested[-1], each.query, each.raw)
+    named = {group.uid for listed in (groups, *nested) for group in listed}
+    if nested and len(named) > MOST_GROUPS and not (query.source is not None and query.source.selected):
+        raise invalid(f"A query may have at most {MOST_GROUPS} log groups.")
     return QueryRun(
         id=identifier,
         text=text,
         groups=tuple(group.uid for group in groups),
         names=tuple(group.name for group in groups),
-        start=start * 1000,
-        # The second that was given is included.
-        end=end * 1000 + 999,
+        nested=tuple(tuple(group.uid for group in listed) for listed in nested),
+        start=window[0],
+        end=window[1],
         limit=request.get("limit"),
         status="Scheduled",
         created=int(now * 1000),
@@ -74,9 +85,17 @@ def _selected(ctx: Context, request: Mapping[str, Any], source: Source | None) -
             "Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be specified, "
             "or the query must have a SOURCE command."
         )
-    if source is not None and source.selected:
-        return _of_source(ctx, source)
-    named = request[given[0]] if source is None else list(source.names)
+    if source is not None:
+        return _of_query(ctx, source)
+    return _named(ctx, request[given[0]])
+
+
+def _of_query(ctx: Context, source: Source) -> list[LogGroup]:
+    """The groups of a SOURCE."""
+    return _of_source(ctx, source) if source.selected else _named(ctx, list(source.names))
+
+
+def _named(ctx: Context, named: str | list[str]) -> list[LogGroup]:
     names = list(dict.fromkeys([named] if isinstance(named, str) else named))
     if len(names) > MOST_GROUPS:
         raise invalid(f"A query may have at most {MOST_GROUPS} log groups.")

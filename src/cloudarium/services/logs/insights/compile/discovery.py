@@ -83,6 +83,12 @@ def _escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
+def of_entity(parts: Sequence[str]) -> str:
+    """SQL for a part of what an event belongs to; names of attributes may have dots in them."""
+    path = "".join(f"/{_escaped(part)}" for part in (*parts[:1], ".".join(parts[1:])) if part)
+    return f"CASE WHEN entity <> '' THEN json_extract_string(entity, {literal(path or '$')}) END"
+
+
 def lines(name: str, message: str) -> list[str]:
     """SQL texts for a field of the known kinds of log lines."""
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from cloudarium.services.logs.insights.compile import sql
 from cloudarium.services.logs.insights.compile.aggregates import NAMES, aggregate
@@ -23,8 +23,10 @@ _TIMESTAMP = tree.Field(("@timestamp",))
 class Evaluator:
     """Makes SQL of expressions. ``now`` is when the query began, in seconds since 1970."""
 
-    def __init__(self, text: str, scope: Scope, now: float) -> None:
+    def __init__(self, text: str, scope: Scope, now: float, among: Callable[[tree.Among], Value]) -> None:
+        """``among`` makes the test of ``in (…)``, which has a query of its own."""
         self.scope = scope
+        self._among = among
         self._text = text
         self._now = now
         self._unmasked = False
@@ -76,6 +78,8 @@ class Evaluator:
                 return self._like(node)
             case tree.In():
                 return among(self._made(node.operand), [self._made(each) for each in node.options])
+            case tree.Among():
+                return self._among(node)
             case tree.Period():
                 raise QueryFault("unexpected time period", node.start, node.end)
 

@@ -17,12 +17,12 @@ from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
 
 if TYPE_CHECKING:
-    from cloudarium.services.logs.insights.compile.pipeline import _Pipeline
+    from cloudarium.services.logs.insights.compile.pipeline import Pipeline
 
 
-def add(pipeline: _Pipeline, command: tree.Lookup) -> None:
+def add(pipeline: Pipeline, command: tree.Lookup) -> None:
     """Add the relation of a command to those before it, and show its output fields."""
-    lookup = _needed(command, f"l{len(pipeline.lookups)}")
+    lookup = _needed(command, f"{pipeline.prefix}l{len(pipeline.lookups)}")
     pipeline.lookups.append(lookup)
     value, scope = pipeline.evaluator.value, pipeline.scope
     matched = [value(match.field) for match in command.matches]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudarium.services.logs.insights.compile.sql import Kind
+from cloudarium.services.logs.insights.language import tree
 
 
 class Table(NamedTuple):
@@ -20,6 +21,33 @@ class Clusters(NamedTuple):
     name: str
     select: str
     diff: bool
+
+
+class Anomalies(NamedTuple):
+    """Make a temporary table of the ``anomalies.Anomaly`` of what a SELECT of (text, form, time) finds.
+
+    ``window`` is the time range in milliseconds.
+    """
+
+    name: str
+    select: str
+    window: tuple[int, int]
+
+
+Step = Table | Clusters | Anomalies
+
+
+class Input(NamedTuple):
+    """The events of a nested query: relations are called as those of the outer one, with ``prefix`` before that.
+
+    Without a ``source`` they are of the outer query's groups. ``window`` is their time range in milliseconds.
+    """
+
+    prefix: str
+    query: tree.Query
+    window: tuple[int, int]
+    diff: str | int | None
+    raw: bool
 
 
 class Column(NamedTuple):
@@ -49,14 +77,16 @@ class Plan(NamedTuple):
     """Steps, then ``select``. ``matched`` counts the events that matched (empty: all that were scanned).
 
     The columns of ``select`` are ``columns``, then for results that are events (``pointers``) group, time and sequence
-    number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used.
+    number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used. ``inputs`` are
+    what nested queries read besides.
     """
 
-    steps: tuple[Table | Clusters, ...]
+    steps: tuple[Step, ...]
     select: str
     columns: tuple[Column, ...]
     pointers: bool
     matched: str
-    diff: str | None
+    diff: str | int | None
     raw: bool
     lookups: tuple[Lookup, ...] = ()
+    inputs: tuple[Input, ...] = ()

@@ -10,26 +10,19 @@ from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault
 from cloudarium.services.logs.insights.language.lookups import lookup
+from cloudarium.services.logs.insights.language.nested import Nesting
+from cloudarium.services.logs.insights.language.parsing import json, parse_command
+from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
+from cloudarium.services.logs.insights.language.rows import PARSERS
+from cloudarium.services.logs.insights.language.sources import source
 from cloudarium.services.logs.insights.language.tree import Command, Item
 
 MOST_CHARACTERS = 10_000
 MOST_COMMANDS = 100
 MOST_LIMIT = 100_000
 _MODIFIERS = {each.lower(): each for each in ("previousDay", "previousWeek", "previousMonth")}
-_NOT_BUILT = frozenset(
-    {"anomaly", "addtotals", "eventstats", "join", "logcompare", "subquery", "subqueries", "tail", "search"}
-)
+_NOT_BUILT = frozenset({"cidrlookup", "eventstats", "relevantfields", "tail", "search"})
 _SPACES = re.compile(r"\s+")
-_KEYWORDS = {
-    "nameprefix": "prefixes",
-    "nameprefixes": "prefixes",
-    "accountidentifier": "accounts",
-    "accountidentifiers": "accounts",
-    "class": "classes",
-    "loggroupclass": "classes",
-}
-MOST_PREFIXES = 5
-MOST_ACCOUNTS = 20
 
 
 def parse(text: str) -> tree.Query:
@@ -46,26 +39,37 @@ class _Commands:
         self.text = text
         self.lexer = Lexer(text)
         self.expressions = Expressions(self.lexer)
+        self.nesting = Nesting(self.expressions, self.query)
+        self.expressions.subquery = self.nesting.subquery
+        self.count = 0
         self.known: dict[str, Callable[[int], Command]] = {
             "fields": lambda start: tree.Fields(self.items(), start=start, end=self.lexer.last_end),
             "display": lambda start: tree.Display(self.items(), start=start, end=self.lexer.last_end),
             "filter": self.filter,
+            "where": self.filter,
             "filterindex": self.filter_index,
             "stats": self.stats,
             "sort": self.sort,
             "order": self.sort,
             "limit": self.limit,
             "head": self.limit,
-            "parse": self.parse,
+            "parse": lambda start: parse_command(self.expressions, start),
+            "json": lambda start: json(self.expressions, start),
             "dedup": self.dedup,
             "pattern": self.pattern,
             "diff": self.diff,
+            "logcompare": self.logcompare,
+            "anomaly": lambda start: tree.Anomaly(start=start, end=self.lexer.last_end),
             "unnest": self.unnest,
             "lookup": lambda start: lookup(self.expressions, start),
+            "expand": lambda start: tree.Expand(self.expressions.field(), start=start, end=self.lexer.last_end),
+            "join": self.nesting.join,
+            "appendcols": self.nesting.appendcols,
         }
 
-    def query(self) -> tree.Query:
-        source = None
+    def query(self, nested: bool = False) -> tree.Query:
+        """A query up to its end: that of the text, or of the brackets that a nested one is in."""
+        selected = None
         commands: list[Command] = []
         first = True
         while first or self.expressions.take_sign("|"):
@@ -73,13 +77,14 @@ class _Commands:
             token = self.lexer.token
             if token.kind == "name" and token.text.lower() == "source" and not commands:
                 self.lexer.advance()
-                source = self.source(token.start, source)
+                selected = source(self.expressions, token.start, selected)
             else:
                 commands.append(self.command())
-            if len(commands) > MOST_COMMANDS:
+                self.count += 1
+            if self.count > MOST_COMMANDS:
                 raise QueryFault(f"a query may have at most {MOST_COMMANDS} commands", token.start, token.end)
-            if self.lexer.token.kind == "end":
-                return tree.Query(self.text, source, tuple(commands))
+            if self.expressions.at_sign(")") if nested else self.lexer.token.kind == "end":
+                return tree.Query(self.text, selected, tuple(commands))
         raise self.lexer.unexpected()
 
     def command(self) -> Command:
@@ -89,10 +94,10 @@ class _Commands:
             raise self.lexer.unexpected()
         if word in _NOT_BUILT:
             raise NotThere(f"The command {token.text} of CloudWatch Logs Insights")
-        if word not in self.known:
+        if word not in self.known and word not in PARSERS:
             raise self.lexer.unexpected()
         self.lexer.advance()
-        return self.known[word](token.start)
+        return self.known[word](token.start) if word in self.known else PARSERS[word](self.expressions, token.start)
 
     # -- what commands are made of ---------------------------------------------------------------------------------
 
@@ -122,6 +127,9 @@ class _Commands:
     def stats(self, start: int) -> Command:
         items = self.items()
         keys = self.items() if self.expressions.take_word("by") else ()
+        if keys and self.expressions.at_word("offset"):
+            # What it shifts, and in which direction, is not documented.
+            raise NotThere("stats … by bin(…) offset of CloudWatch Logs Insights")
         return tree.Stats(items, keys, start=start, end=self.lexer.last_end)
 
     def sort(self, start: int) -> Command:
@@ -137,34 +145,14 @@ class _Commands:
         return tree.Sort(tuple(orders), start=start, end=self.lexer.last_end)
 
     def limit(self, start: int) -> Command:
+        whichever = self.expressions.take_word("any")
         token = self.lexer.token
         if token.kind != "number" or not token.text.isdigit():
             raise self.lexer.unexpected()
         if len(token.text) > 9 or not 1 <= int(token.text) <= MOST_LIMIT:
             raise QueryFault(f"limit must be between 1 and {MOST_LIMIT}", token.start, token.end)
         self.lexer.advance()
-        return tree.Limit(int(token.text), start=start, end=token.end)
-
-    def parse(self, start: int) -> Command:
-        # Without a field it is @message that is parsed.
-        place = self.lexer.token.start
-        message = tree.Field(("@message",), start=place, end=place)
-        at_pattern = self.lexer.token.kind == "string" or self.text.startswith("/", place)
-        # No whole expression: a slash after the field begins the pattern.
-        operand = message if at_pattern else self.expressions.primary()
-        begin = self.lexer.token.start
-        pattern, regex = self.expressions.pattern()
-        end = self.lexer.last_end
-        names: list[str] = []
-        if self.expressions.take_word("as"):
-            names.append(self.expressions.field().name)
-            while self.expressions.take_sign(","):
-                names.append(self.expressions.field().name)
-        if not regex and len(names) != pattern.count("*"):
-            raise QueryFault(
-                f"the glob expression has {pattern.count('*')} wildcards but {len(names)} fields are named", begin, end
-            )
-        return tree.Parse(operand, pattern, regex, tuple(names), start=begin, end=end)
+        return tree.Limit(int(token.text), whichever, start=start, end=token.end)
 
     def dedup(self, start: int) -> Command:
         found: list[tree.Expression] = [self.expressions.field()]
@@ -184,59 +172,21 @@ class _Commands:
             modifier = _MODIFIERS[token.text.lower()]
         return tree.Diff(modifier, start=start, end=self.lexer.last_end)
 
+    def logcompare(self, start: int) -> Command:
+        if not self.expressions.take_word("timeshift"):
+            raise self.lexer.unexpected()
+        token = self.lexer.token
+        if token.kind != "period":
+            raise self.lexer.unexpected()
+        self.lexer.advance()
+        count, unit = period(token)
+        if unit not in MILLISECONDS:
+            raise QueryFault("timeshift must be of a fixed length", token.start, token.end)
+        return tree.Diff(count * MILLISECONDS[unit], start=start, end=self.lexer.last_end)
+
     def unnest(self, start: int) -> Command:
         operand = self.expressions.expression()
         if not self.expressions.take_word("into"):
             raise self.lexer.unexpected()
         name = self.expressions.field().name
         return tree.Unnest(operand, name, start=start, end=self.lexer.last_end)
-
-    # -- SOURCE ----------------------------------------------------------------------------------------------------
-
-    def source(self, start: int, before: tree.Source | None) -> tree.Source:
-        token = self.lexer.token
-        if token.kind == "string":
-            names = list(before.names) if before is not None and not before.selected else []
-            names.append(self.lexer.advance().text)
-            while self.expressions.take_sign(","):
-                if self.lexer.token.kind != "string":
-                    raise self.lexer.unexpected()
-                names.append(self.lexer.advance().text)
-            return tree.Source(tuple(names), start=start, end=self.lexer.last_end)
-        if token.kind != "name" or before is not None:
-            raise self.lexer.unexpected()
-        self.lexer.advance()
-        if token.text.lower() != "loggroups":
-            raise NotThere(f"SOURCE {token.text[:60]} of CloudWatch Logs Insights")
-        self.expressions.expect_sign("(")
-        given: dict[str, tuple[str, ...]] = {}
-        while not self.expressions.at_sign(")"):
-            keyword = self.lexer.token
-            if keyword.kind != "name":
-                raise self.lexer.unexpected()
-            self.lexer.advance()
-            if keyword.text.lower() not in _KEYWORDS:
-                raise NotThere(f"SOURCE logGroups({keyword.text[:60]}: …) of CloudWatch Logs Insights")
-            self.expressions.expect_sign(":")
-            given[_KEYWORDS[keyword.text.lower()]] = self._strings()
-            if not self.expressions.take_sign(",") and not self.expressions.at_sign(")"):
-                raise self.lexer.unexpected()
-        self.expressions.expect_sign(")")
-        end = self.lexer.last_end
-        for kind, most in (("prefixes", MOST_PREFIXES), ("accounts", MOST_ACCOUNTS)):
-            if len(given.get(kind, ())) > most:
-                raise QueryFault(f"SOURCE may name at most {most} {kind}", start, end)
-        return tree.Source(
-            selected=True, prefixes=given.get("prefixes", ()), accounts=given.get("accounts", ()),
-            classes=given.get("classes", ()), start=start, end=end,
-        )  # fmt: skip
-
-    def _strings(self) -> tuple[str, ...]:
-        self.expressions.expect_sign("[")
-        found: list[str] = []
-        while not found or self.expressions.take_sign(","):
-            if self.lexer.token.kind != "string":
-                raise self.lexer.unexpected()
-            found.append(self.lexer.advance().text)
-        self.expressions.expect_sign("]")
-        return tuple(found)

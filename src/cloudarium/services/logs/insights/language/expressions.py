@@ -21,6 +21,8 @@ class Expressions:
 
     def __init__(self, lexer: Lexer) -> None:
         self.lexer = lexer
+        self.subquery: Callable[[], tree.Query] | None = None
+        """How what comes in brackets after ``in`` is parsed; set by the parser of commands."""
         self._depth = 0
         self._operators = 0
 
@@ -81,7 +83,7 @@ class Expressions:
 
     def _negation(self) -> Expression:
         start = self.lexer.token.start
-        if not self.take_word("not"):
+        if not self.take_word("not") and not self.take_sign("!"):
             return self._comparison()
         self._count()
         operand = self._deeper(self._negation)
@@ -123,6 +125,8 @@ class Expressions:
         return token.text, False
 
     def _in(self, left: Expression, start: int, negated: bool) -> Expression:
+        if self.at_sign("("):
+            return self._among(left, start, negated)
         self.expect_sign("[")
         options = [self._sum()]
         while self.take_sign(","):
@@ -130,6 +134,14 @@ class Expressions:
         self.expect_sign("]")
         end = self.lexer.last_end
         found = tree.In(left, tuple(options), start=start, end=end)
+        return tree.Not(found, start=start, end=end) if negated else found
+
+    def _among(self, left: Expression, start: int, negated: bool) -> Expression:
+        if self.subquery is None or not isinstance(left, tree.Field):
+            raise self.lexer.unexpected()
+        query = self.subquery()
+        end = self.lexer.last_end
+        found = tree.Among(left, query, start=start, end=end)
         return tree.Not(found, start=start, end=end) if negated else found
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
@@ -218,6 +230,15 @@ class Expressions:
         self.expect_sign(")")
         return tree.Call(name.text.lower(), tuple(arguments), star, start=name.start, end=self.lexer.last_end)
 
+    def _index(self) -> str:
+        self.lexer.advance()
+        token = self.lexer.token
+        if token.kind != "number" or not token.text.isdigit():
+            raise self.lexer.unexpected()
+        self.lexer.advance()
+        self.expect_sign("]")
+        return token.text
+
     def field(self) -> tree.Field:
         """A field's name, whatever words it is made of."""
         token = self.lexer.token
@@ -233,6 +254,9 @@ class Expressions:
             if token.kind in ("number", "period") and token.text.startswith("."):
                 lexer.advance()
                 parts += [part for part in token.text[1:].split(".") if part]
+                continue
+            if token.kind == "sign" and token.text == "[":
+                parts.append(self._index())
                 continue
             if token.kind != "sign" or token.text != ".":
                 break

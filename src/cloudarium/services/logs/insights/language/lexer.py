@@ -28,7 +28,7 @@ class Token(NamedTuple):
 _SPACE = re.compile(r"(?:\s+|#[^\n]*)+")
 _NAME = re.compile(r"[@A-Za-z_\u0080-\U0010ffff][@\w]*")
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+(?!\w))?")
-_SIGN = re.compile(r"=~|!=|<=|>=|[-=<>+*/%^(),|\[\]:.]")
+_SIGN = re.compile(r"=~|!=|<=|>=|[-=<>+*/%^(),|\[\]:.!]")
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\", "/": "/"}
@@ -60,6 +60,15 @@ class Lexer:
         return QueryFault(
             f"unexpected symbol found {shown} at line {line} and position {column}", found.start, found.end
         )
+
+    def raw(self, pattern: re.Pattern[str]) -> str | None:
+        """What an expression matches from the next token's first character on, and step over it; None without match."""
+        found = pattern.match(self.text, self.token.start)
+        if found is None:
+            return None
+        self.last_end = found.end()
+        self.token = self._scan(found.end())
+        return found.group()
 
     def regex(self) -> tuple[str, int, int] | None:
         """What is between slashes if a slash comes next, and its place; None otherwise."""

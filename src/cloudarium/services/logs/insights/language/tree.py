@@ -101,8 +101,15 @@ class In(Node, frozen=True):
     options: tuple[Expression, ...]
 
 
+class Among(Node, frozen=True):
+    """A field's value that is among those that a subquery finds for the field of that name."""
+
+    operand: Field
+    query: Query
+
+
 Expression = (
-    Number | String | Period | Field | Call | Minus | Arithmetic | Comparison | Logic | Not | Like | In
+    Number | String | Period | Field | Call | Minus | Arithmetic | Comparison | Logic | Not | Like | In | Among
 )  # fmt: skip
 
 
@@ -154,18 +161,39 @@ class Sort(Node, frozen=True):
 
 
 class Limit(Node, frozen=True):
-    """``limit``."""
+    """``limit``; ``any`` for whichever are found first."""
 
     count: int
+    any: bool = False
 
 
 class Parse(Node, frozen=True):
-    """``parse``: ``names`` are one per ``*`` of a glob; a regular expression names its groups itself."""
+    """``parse``: ``names`` are one per ``*`` of a glob; a regular expression may name its groups itself.
+
+    ``multi``: a row for each match, not only for the first.
+    """
 
     operand: Expression
     pattern: str
     regex: bool
     names: tuple[str, ...]
+    multi: bool = False
+
+
+class ParseLine(Node, frozen=True):
+    """``parse … logfmt as x`` or ``parse … csv as a, b``; ``format`` is logfmt or csv."""
+
+    operand: Expression
+    format: str
+    names: tuple[str, ...]
+
+
+class Json(Node, frozen=True):
+    """``json field=x "a.b" as c``."""
+
+    operand: Field
+    path: tuple[str, ...]
+    name: str
 
 
 class Dedup(Node, frozen=True):
@@ -181,9 +209,13 @@ class Pattern(Node, frozen=True):
 
 
 class Diff(Node, frozen=True):
-    """``diff``; ``modifier`` is empty or previousDay, previousWeek, previousMonth."""
+    """``diff``; ``modifier`` is empty or previousDay, previousWeek, previousMonth. Milliseconds for ``logcompare``."""
 
-    modifier: str
+    modifier: str | int
+
+
+class Anomaly(Node, frozen=True):
+    """``anomaly``."""
 
 
 class Unnest(Node, frozen=True):
@@ -209,7 +241,103 @@ class Lookup(Node, frozen=True):
     fresh: bool
 
 
-Command = Fields | Display | Filter | Stats | Sort | Limit | Parse | Dedup | Pattern | Diff | Unnest | Lookup
+class Expand(Node, frozen=True):
+    """``expand``."""
+
+    operand: Field
+
+
+class Accum(Node, frozen=True):
+    """``accum … as …``."""
+
+    operand: Field
+    name: str
+
+
+class Autoregress(Node, frozen=True):
+    """``autoregress``: the field as it was ``first`` to ``last`` rows before. ``name`` is empty without an alias."""
+
+    operand: Field
+    name: str
+    first: int
+    last: int
+    several: bool
+
+
+class Filldown(Node, frozen=True):
+    """``filldown``: names, in which ``*`` stands for anything; none for all."""
+
+    patterns: tuple[str, ...]
+
+
+class Fillmissing(Node, frozen=True):
+    """``fillmissing with … for …``."""
+
+    values: tuple[tuple[Field, Number | String], ...]
+
+
+class Addtotals(Node, frozen=True):
+    """``addtotals``."""
+
+    name: str
+    row: bool
+    column: bool
+    fields: tuple[Field, ...]
+
+
+class Outlier(Node, frozen=True):
+    """``outlier``: ``factor`` times the interquartile range is what values may be away from the quartiles."""
+
+    fields: tuple[Field, ...]
+    remove: bool
+    factor: float
+    lower: bool
+    mark: bool
+
+
+class Sessionize(Node, frozen=True):
+    """``sessionize``."""
+
+    fields: tuple[Field, ...]
+    gap: Period
+    name: str
+
+
+class CountFrequent(Node, frozen=True):
+    """``countFrequent``."""
+
+    fields: tuple[Field, ...]
+
+
+class Join(Node, frozen=True):
+    """``join``: ``keys`` are pairs of fields of the left and of the right side, without their aliases."""
+
+    outer: bool
+    left: str
+    right: str
+    keys: tuple[tuple[Field, Field], ...]
+    query: Query
+
+
+class Appendcols(Node, frozen=True):
+    """``appendcols``."""
+
+    override: bool
+    most: int
+    query: Query
+
+
+Command = (
+    Fields | Display | Filter | Stats | Sort | Limit | Parse | ParseLine | Json | Dedup | Pattern | Diff | Anomaly
+    | Unnest | Expand | Accum | Autoregress | Filldown | Fillmissing | Addtotals | Outlier | Sessionize
+    | CountFrequent | Join | Appendcols | Lookup
+)  # fmt: skip
+
+
+class Moment(Node, frozen=True):
+    """A time by which a SOURCE narrows its range: so many milliseconds before the query's beginning."""
+
+    before: int
 
 
 class Source(Node, frozen=True):
@@ -220,6 +348,8 @@ class Source(Node, frozen=True):
     prefixes: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    first: Moment | None = None
+    last: Moment | None = None
 
 
 class Query(msgspec.Struct, frozen=True):

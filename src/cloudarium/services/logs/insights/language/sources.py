@@ -1,0 +1,120 @@
+"""``SOURCE``: which groups are asked, and when.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Source.html. Names without quotes, ``start``
+and ``end`` are known from the examples of CWL_QuerySyntax-Logcompare.html and CWL_QuerySyntax-Appendcols.html only.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cloudarium.kernel.errors import NotThere
+from cloudarium.services.logs.insights.language import tree
+from cloudarium.services.logs.insights.language.expressions import Expressions
+from cloudarium.services.logs.insights.language.lexer import QueryFault
+from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
+
+MOST_PREFIXES = 5
+MOST_ACCOUNTS = 20
+_KEYWORDS = {
+    "nameprefix": "prefixes",
+    "nameprefixes": "prefixes",
+    "accountidentifier": "accounts",
+    "accountidentifiers": "accounts",
+    "class": "classes",
+    "loggroupclass": "classes",
+}
+_NAME = re.compile(r"[\w./][\w./-]{0,511}(?!\w)")
+_OPTION = re.compile(r"(start|end)\s*=", re.IGNORECASE)
+
+
+def source(parser: Expressions, start: int, before: tree.Source | None) -> tree.Source:
+    """What comes after SOURCE; ``before`` is the SOURCE that the query had already."""
+    lexer = parser.lexer
+    token = lexer.token
+    if token.kind == "string":
+        names = list(before.names) if before is not None and not before.selected else []
+        names.append(lexer.advance().text)
+        while parser.take_sign(","):
+            if lexer.token.kind != "string":
+                raise lexer.unexpected()
+            names.append(lexer.advance().text)
+        return _narrowed(parser, tree.Source(tuple(names), start=start, end=lexer.last_end))
+    if before is not None:
+        raise lexer.unexpected()
+    called = token.kind == "name" and lexer.text[token.end :].lstrip().startswith("(")
+    if not called:
+        name = lexer.raw(_NAME)
+        if name is None:
+            raise lexer.unexpected()
+        return _narrowed(parser, tree.Source((name,), start=start, end=lexer.last_end))
+    lexer.advance()
+    if token.text.lower() != "loggroups":
+        raise NotThere(f"SOURCE {token.text[:60]} of CloudWatch Logs Insights")
+    return _narrowed(parser, _selection(parser, start))
+
+
+def _selection(parser: Expressions, start: int) -> tree.Source:
+    lexer = parser.lexer
+    parser.expect_sign("(")
+    given: dict[str, tuple[str, ...]] = {}
+    while not parser.at_sign(")"):
+        keyword = lexer.token
+        if keyword.kind != "name":
+            raise lexer.unexpected()
+        lexer.advance()
+        if keyword.text.lower() not in _KEYWORDS:
+            raise NotThere(f"SOURCE logGroups({keyword.text[:60]}: …) of CloudWatch Logs Insights")
+        parser.expect_sign(":")
+        given[_KEYWORDS[keyword.text.lower()]] = _strings(parser)
+        if not parser.take_sign(",") and not parser.at_sign(")"):
+            raise lexer.unexpected()
+    parser.expect_sign(")")
+    end = lexer.last_end
+    for kind, most in (("prefixes", MOST_PREFIXES), ("accounts", MOST_ACCOUNTS)):
+        if len(given.get(kind, ())) > most:
+            raise QueryFault(f"SOURCE may name at most {most} {kind}", start, end)
+    return tree.Source(
+        selected=True, prefixes=given.get("prefixes", ()), accounts=given.get("accounts", ()),
+        classes=given.get("classes", ()), start=start, end=end,
+    )  # fmt: skip
+
+
+def _strings(parser: Expressions) -> tuple[str, ...]:
+    parser.expect_sign("[")
+    found: list[str] = []
+    while not found or parser.take_sign(","):
+        if parser.lexer.token.kind != "string":
+            raise parser.lexer.unexpected()
+        found.append(parser.lexer.advance().text)
+    parser.expect_sign("]")
+    return tuple(found)
+
+
+def _narrowed(parser: Expressions, made: tree.Source) -> tree.Source:
+    """The source with ``start=-1d end=now`` after it."""
+    ends: dict[str, tree.Moment] = {}
+    while (option := parser.lexer.raw(_OPTION)) is not None:
+        at, name = parser.lexer.token.start, option[:-1].strip().lower()
+        if name in ends:
+            raise parser.lexer.unexpected()
+        if parser.take_word("now"):
+            ends[name] = tree.Moment(0, start=at, end=parser.lexer.last_end)
+            continue
+        if not parser.take_sign("-"):
+            raise NotThere(f"SOURCE with {name} other than now or a period before it, such as -1d,")
+        token = parser.lexer.token
+        if token.kind != "period":
+            raise parser.lexer.unexpected()
+        parser.lexer.advance()
+        count, unit = period(token)
+        if unit not in MILLISECONDS:
+            raise QueryFault(f"{name} must be of a fixed length", token.start, token.end)
+        ends[name] = tree.Moment(count * MILLISECONDS[unit], start=at, end=token.end)
+    first, last = ends.get("start"), ends.get("end")
+    if first is not None and last is not None and first.before < last.before:
+        raise QueryFault("the start of SOURCE is after its end", first.start, last.end)
+    return tree.Source(
+        made.names, made.selected, made.prefixes, made.accounts, made.classes, first, last,
+        start=made.start, end=parser.lexer.last_end,
+    )  # fmt: skip
