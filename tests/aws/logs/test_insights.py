@@ -189,7 +189,7 @@ def test_a_malformed_query_says_where(logs: Logs, query: str, start: int, end: i
         ("SOURCE 'g' | fields a", {"logGroupName": "g"}, "InvalidParameterException", "SOURCE"),
         ("select 1", {"queryLanguage": "SQL"}, "NotImplemented", "SQL"),
         ("fields a", {"queryLanguage": "PPL"}, "NotImplemented", "PPL"),
-        ("relevantfields where a > 1", {}, "NotImplemented", "relevantfields"),
+        ("parse @message xml as x", {}, "NotImplemented", "XML"),
         ("filter a like /x(?=y)/", {}, "NotImplemented", "lookahead"),
         ("filterIndex requestId = 'x'", {}, "NotImplemented", "requestId"),
     ],

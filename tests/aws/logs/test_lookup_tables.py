@@ -268,3 +268,31 @@ def test_a_table_of_a_querys_results(logs: Logs) -> None:
     none = logs.start("filter n = 77")
     logs.wait(none)
     refused(api.update_lookup_table, "InvalidParameterException", "no results", lookupTableArn=arn, queryId=none)
+
+
+NETWORKS = """srcAddr,region,owner,datacenter
+10.0.0.0/8,eu,all,dc0
+10.1.0.0/16,us,net,dc1
+10.1.2.3/32,us,host,dc2
+2001:db8::/32,ap,six,dc3
+garbage,xx,nobody,dc9
+"""
+
+
+def test_addresses_are_looked_up_by_the_smallest_range(logs: Logs) -> None:
+    logs.api.create_lookup_table(lookupTableName="net_table", tableBody=NETWORKS)
+    addresses = ["10.1.2.3", "10.1.9.9", "10.200.0.1", "192.168.0.1", "2001:db8:1::5", "garbage", "10.1.2.300"]
+    logs.put("g", *[json.dumps({"srcAddr": address, "owner": "mine" if n == 2 else ""})
+                    for n, address in enumerate(addresses)])  # fmt: skip
+    query = "fields @timestamp, srcAddr | cidrlookup net_table srcAddr OUTPUT region, owner, datacenter"
+    found = {row["srcAddr"]: (row.get("region"), row.get("owner"), row.get("datacenter")) for row in logs.rows(query)}
+    none = (None, None, None)
+    assert found == {
+        "10.1.2.3": ("us", "host", "dc2"), "10.1.9.9": ("us", "net", "dc1"), "10.200.0.1": ("eu", "all", "dc0"),
+        "192.168.0.1": none, "2001:db8:1::5": ("ap", "six", "dc3"), "garbage": none, "10.1.2.300": none,
+    }  # fmt: skip
+    query = "fields srcAddr as ip | cidrlookup net_table ip as srcAddr OUTPUTNEW owner, datacenter as dc | sort ip"
+    kept = {row["ip"]: (row.get("owner"), row.get("dc")) for row in logs.rows(query)}
+    assert kept["10.200.0.1"] == ("mine", "dc0") and kept["10.1.2.3"] == ("host", "dc2")
+    with pytest.raises(logs.api.exceptions.MalformedQueryException, match="no column ip"):
+        logs.start("fields ip | cidrlookup net_table ip OUTPUT owner")

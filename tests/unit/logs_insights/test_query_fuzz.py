@@ -88,6 +88,8 @@ _COMMANDS = st.one_of(
             "filter n not in (stats max(n) as n by s)",
             "appendcols (fields n | sort n)",
             "appendcols override=true max=2 (stats count(*) as n by s)",
+            "relevantfields where n = 1",
+            "relevantfields s, n, j.x where s like 'a'",
         ]
     ),
     st.just("dedup s, n"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TextIO
 
@@ -11,6 +11,7 @@ from cloudarium.kernel.context import Context
 from cloudarium.kernel.store import Scope, Table
 from cloudarium.services.logs.errors import not_found
 from cloudarium.services.logs.insights.arrow import Column, Relation, Texts
+from cloudarium.services.logs.insights.compile.addresses import range_of
 from cloudarium.services.logs.insights.compile.plan import Lookup
 from cloudarium.services.logs.insights.language.lexer import QueryFault
 from cloudarium.services.logs.insights.source import Stopped
@@ -63,6 +64,7 @@ def _load(connection: Any, lookup: Lookup, header: tuple[str, ...], text: str, s
     if missing:
         raise LookupError(f"the lookup table {lookup.table} has no column {missing[0]} any more")
     places = [header.index(column) for column in lookup.columns]
+    ranges: tuple[str, ...] = ("low", "high", "length") if lookup.cidr else ()
 
     def batches() -> Iterator[Sequence[Column]]:
         rows, first = csvs.rows(text, header), 0
@@ -73,14 +75,28 @@ def _load(connection: Any, lookup: Lookup, header: tuple[str, ...], text: str, s
             for place in places:
                 values = [row[place].encode() for row in some]
                 columns.append(Texts(offsets_of(map(len, values)), b"".join(values)))
+            if lookup.cidr:
+                columns += _ranges(row[places[0]] for row in some)
             yield columns
             first += len(some)
 
     names = [f"v{index}" for index in range(len(places))]
-    relation = Relation([("place", int), *[(name, str) for name in names]], batches)
+    more: list[tuple[str, type]] = [(name, int if name == "length" else str) for name in ranges]
+    relation = Relation([("place", int), *[(name, str) for name in names], *more], batches)
     connection.register(f"{lookup.name}_rows", relation)
     connection.execute(
-        f"CREATE TEMP TABLE {lookup.name} AS SELECT {', '.join(names)} FROM {lookup.name}_rows "
+        f"CREATE TEMP TABLE {lookup.name} AS SELECT {', '.join([*names, *ranges])} FROM {lookup.name}_rows "
         f"QUALIFY row_number() OVER (PARTITION BY {', '.join(names[: lookup.keys])} ORDER BY place) = 1"
     )
     connection.unregister(f"{lookup.name}_rows")
+
+
+def _ranges(networks: Iterable[str]) -> list[Column]:
+    """First and last address and length of networks. What is no network has no address in it."""
+    found = [range_of(network) or ("", "", -1) for network in networks]
+    lows, highs = [low.encode() for low, _, _ in found], [high.encode() for _, high, _ in found]
+    return [
+        Texts(offsets_of(map(len, lows)), b"".join(lows)),
+        Texts(offsets_of(map(len, highs)), b"".join(highs)),
+        array("q", [length for _, _, length in found]),
+    ]

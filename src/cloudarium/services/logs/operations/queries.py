@@ -36,8 +36,7 @@ _RECENT = 15 * 60
 
 
 @operation(
-    partial="queryLanguage SQL and PPL; the commands anomaly, addtotals, join, logcompare, subqueries; "
-    "SOURCE of data sources; filterIndex with fields that need an index policy; other accounts' groups"
+    partial="queryLanguage SQL and PPL; parse … xml, stats … by bin() offset, SOURCE of data sources; filterIndex with fields that need an index policy; other accounts' groups"
 )
 def start_query(ctx: Context, request: StartQueryRequestTypeDef) -> Answer:
     """Start a query in CloudWatch Logs Insights' own language."""

@@ -41,6 +41,23 @@ def within(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) ->
     return f"(CASE WHEN {is_v6(text)} THEN {inside} ELSE false END)"
 
 
+def key(text: str) -> str:
+    """An SQL text in which addresses of one family are in order: ``4`` or ``6``, then hexadecimal digits."""
+    v4, v6 = f"'4' || printf('%08x', {_bits_v4(text)})", f"'6' || {_digits_v6(text)}"
+    return f"(CASE WHEN {is_v4(text)} THEN {v4} WHEN {is_v6(text)} THEN {v6} END)"
+
+
+def range_of(network: str) -> tuple[str, str, int] | None:
+    """The keys of a network's first and last address, and the length of its prefix; None for what is no network."""
+    try:
+        found = ipaddress.ip_network(network.strip(), strict=False)
+    except ValueError:
+        return None
+    digits = found.max_prefixlen // 4
+    low, high = (f"{found.version}{int(each):0{digits}x}" for each in (found[0], found[-1]))
+    return low, high, found.prefixlen
+
+
 def _bits_v4(text: str) -> str:
     octets = " + ".join(f"CAST(part[{place}] AS BIGINT) * {1 << shift}" for place, shift in _PLACES)
     return f"list_transform([string_split({text}, '.')], lambda part: {octets})[1]"

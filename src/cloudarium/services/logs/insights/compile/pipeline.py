@@ -11,6 +11,7 @@ from cloudarium.services.logs.insights.compile import (
     grouping,
     lookups,
     nesting,
+    relevance,
     sequences,
     sql,
     totals,
@@ -98,6 +99,10 @@ class Pipeline:
 
     def materialize(self, select: str) -> None:
         """Go on with a SELECT as a table: it uses what it is made of more than once."""
+        if self.scope.events and self.filtered > 0:
+            self.matched = f"SELECT count(*) FROM {self.relations[self.filtered - 1][0]}"
+            self.checkpoint(self.filtered)
+            self.filtered = -1
         name = self.table()
         self.steps.append(Table(name, self.with_relations(select)))
         self.relations = [(name, "")]
@@ -171,6 +176,8 @@ class Pipeline:
                 sequences.filldown(self, command)
             case tree.Sessionize():
                 sequences.sessionize(self, command)
+            case tree.RelevantFields():
+                relevance.relevant_fields(self, command)
             case tree.Addtotals():
                 totals.addtotals(self, command)
             case tree.Outlier():
@@ -181,6 +188,8 @@ class Pipeline:
                 nesting.appendcols(self, command)
             case tree.Lookup():
                 lookups.add(self, command)
+            case tree.CidrLookup():
+                lookups.add_cidr(self, command)
 
     def settle_limit(self) -> None:
         """Leave out now what ``limit`` leaves out: more commands follow."""

@@ -61,7 +61,8 @@ class Lookup(NamedTuple):
     """Before the steps, make a table ``name`` of some columns of a lookup table, as texts ``v0``, ``v1`` and so on.
 
     The first ``keys`` of them are what rows are found by: of rows that are equal in those, the first one is kept.
-    ``start`` and ``end`` are where the query names the lookup table, ``places`` where each column.
+    ``start`` and ``end`` are where the query names the lookup table, ``places`` where each column. With ``cidr`` the
+    key is a range of addresses: then there are ``low`` and ``high`` (``addresses.key``) and ``length`` too.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Lookup(NamedTuple):
     start: int
     end: int
     places: tuple[tuple[int, int], ...]
+    cidr: bool = False
 
 
 class Plan(NamedTuple):

@@ -34,17 +34,14 @@ def addtotals(pipeline: Pipeline, command: tree.Addtotals) -> None:
 
 def _summary(pipeline: Pipeline, summed: set[str]) -> None:
     """One row more, below the others."""
-    shown = {name: pipeline.named(name) for name in pipeline.names()}
+    shown = {name: _plain(pipeline.named(name)) for name in pipeline.names()}
     columns = {name: pipeline.column() for name in shown}
     at = pipeline.column()
     rows, last_row = [f"{place(pipeline)} AS {at}"], [f"NULL AS {at}"]
     for name, made in shown.items():
-        total = "NULL"
-        if name in summed:
-            sum_ = Value(f"sum({sql.number(made)})", "number")
-            total = sum_.sql if made.kind == "number" else sql.text(sum_)
-        as_text = made.kind == "json"
-        rows.append(f"{sql.text(made) if as_text else made.sql} AS {columns[name]}")
+        sum_ = Value(f"sum({sql.number(made)})", "number")
+        total = (sum_.sql if made.kind == "number" else sql.text(sum_)) if name in summed else "NULL"
+        rows.append(f"{made.sql} AS {columns[name]}")
         last_row.append(f"{total} AS {columns[name]}")
     last = pipeline.last
     pipeline.materialize(
@@ -52,9 +49,16 @@ def _summary(pipeline: Pipeline, summed: set[str]) -> None:
     )
     pipeline.scope.clear()
     for name, made in shown.items():
-        pipeline.scope.make(name, columns[name], "text" if made.kind == "json" else made.kind)
+        pipeline.scope.make(name, columns[name], made.kind)
     pipeline.shown, pipeline.displayed = list(shown), None
     pipeline.order = [f"{at} ASC NULLS LAST"]
+
+
+def _plain(made: Value) -> Value:
+    """A value beside which a sum can be: truth as a number, a document as a text."""
+    if made.kind == "bool":
+        return Value(sql.number(made), "number")
+    return Value(sql.text(made), "text") if made.kind == "json" else made
 
 
 def outlier(pipeline: Pipeline, command: tree.Outlier) -> None:

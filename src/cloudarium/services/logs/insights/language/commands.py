@@ -9,7 +9,7 @@ from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault
-from cloudarium.services.logs.insights.language.lookups import lookup
+from cloudarium.services.logs.insights.language.lookups import cidr_lookup, lookup
 from cloudarium.services.logs.insights.language.nested import Nesting
 from cloudarium.services.logs.insights.language.parsing import json, parse_command
 from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
@@ -21,7 +21,7 @@ MOST_CHARACTERS = 10_000
 MOST_COMMANDS = 100
 MOST_LIMIT = 100_000
 _MODIFIERS = {each.lower(): each for each in ("previousDay", "previousWeek", "previousMonth")}
-_NOT_BUILT = frozenset({"cidrlookup", "eventstats", "relevantfields", "tail", "search"})
+_NOT_BUILT = frozenset({"eventstats", "tail", "search"})
 _SPACES = re.compile(r"\s+")
 
 
@@ -62,6 +62,7 @@ class _Commands:
             "anomaly": lambda start: tree.Anomaly(start=start, end=self.lexer.last_end),
             "unnest": self.unnest,
             "lookup": lambda start: lookup(self.expressions, start),
+            "cidrlookup": lambda start: cidr_lookup(self.expressions, start),
             "expand": lambda start: tree.Expand(self.expressions.field(), start=start, end=self.lexer.last_end),
             "join": self.nesting.join,
             "appendcols": self.nesting.appendcols,

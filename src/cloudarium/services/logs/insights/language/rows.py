@@ -134,6 +134,14 @@ def count_frequent(parser: Expressions, start: int) -> tree.Command:
     return tree.CountFrequent(_fields(parser), start=start, end=parser.lexer.last_end)
 
 
+def relevant_fields(parser: Expressions, start: int) -> tree.Command:
+    """``relevantfields [field, …] where condition``."""
+    fields = () if parser.at_word("where") else _fields(parser)
+    if not parser.take_word("where"):
+        raise parser.lexer.unexpected()
+    return tree.RelevantFields(fields, parser.expression(), start=start, end=parser.lexer.last_end)
+
+
 def _fields(parser: Expressions, spaces: bool = False) -> tuple[tree.Field, ...]:
     found = [parser.field()]
     while parser.take_sign(",") or (spaces and parser.lexer.token.kind in ("name", "quoted")):
@@ -158,5 +166,6 @@ PARSERS: dict[str, Parser] = {
     "sessionize": sessionize,
     "countfrequent": count_frequent,
     "count_frequent": count_frequent,
+    "relevantfields": relevant_fields,
 }
 """By the command's name in lower case."""

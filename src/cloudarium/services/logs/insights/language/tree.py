@@ -241,6 +241,23 @@ class Lookup(Node, frozen=True):
     fresh: bool
 
 
+class RelevantFields(Node, frozen=True):
+    """``relevantfields … where …``; without fields it is all."""
+
+    fields: tuple[Field, ...]
+    condition: Expression
+
+
+class CidrLookup(Node, frozen=True):
+    """``cidrlookup``: ``column`` has ranges of addresses; ``outputs`` are columns and what they are called then."""
+
+    table: String
+    field: Field
+    column: Field
+    outputs: tuple[tuple[Field, str], ...]
+    fresh: bool
+
+
 class Expand(Node, frozen=True):
     """``expand``."""
 
@@ -331,6 +348,7 @@ Command = (
     Fields | Display | Filter | Stats | Sort | Limit | Parse | ParseLine | Json | Dedup | Pattern | Diff | Anomaly
     | Unnest | Expand | Accum | Autoregress | Filldown | Fillmissing | Addtotals | Outlier | Sessionize
     | CountFrequent | Join | Appendcols | Lookup
+    | CidrLookup | RelevantFields
 )  # fmt: skip
 
 
