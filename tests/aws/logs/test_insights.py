@@ -191,7 +191,7 @@ def test_a_malformed_query_says_where(logs: Logs, query: str, start: int, end: i
         ("fields a", {"queryLanguage": "PPL"}, "NotImplemented", "PPL"),
         ("parse @message xml as x", {}, "NotImplemented", "XML"),
         ("filter a like /x(?=y)/", {}, "NotImplemented", "lookahead"),
-        ("filterIndex requestId = 'x'", {}, "NotImplemented", "requestId"),
+        ("filterIndex @data_source_name = 'x'", {}, "NotImplemented", "@data_source_name"),
     ],
 )
 def test_what_is_refused(logs: Logs, query: str, more: dict[str, Any], code: str, words: str) -> None:

@@ -16,7 +16,8 @@ OVERHEAD = 26
 MAX_EVENTS = 10_000
 _DAY = 86_400_000
 _FUTURE = 2 * 3_600_000
-_PAST = 14 * _DAY
+PAST = 14 * _DAY
+"""Milliseconds by which an event may be older than the call that brings it."""
 
 
 class Accepted(NamedTuple):
@@ -45,7 +46,7 @@ def check(times: list[int], messages: list[bytes], now: int, retention_days: int
     if count > 1 and times != sorted(times):
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
     # Only valid events count for the span of 24 hours.
-    too_old = bisect_left(times, now - _PAST)
+    too_old = bisect_left(times, now - PAST)
     too_new = bisect_right(times, now + _FUTURE)
     expired = bisect_left(times, now - retention_days * _DAY) if retention_days is not None else 0
     start = max(too_old, expired)

@@ -18,7 +18,11 @@ import msgspec
 
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
-from cloudarium.services.logs.insights.compile import Plan, compiled
+from cloudarium.services.logs.indexing import spans
+from cloudarium.services.logs.indexing.records import IndexSpan
+from cloudarium.services.logs.ingest import PAST
+from cloudarium.services.logs.insights.compile import Plan, compiled, indexes
+from cloudarium.services.logs.insights.compile.plan import Input
 from cloudarium.services.logs.insights.execution import Execution, Outcome, Reading
 from cloudarium.services.logs.insights.language import parse
 from cloudarium.services.logs.insights.lookups import opened
@@ -60,6 +64,7 @@ class Queries:
         self._table = cloud.store.table(QueryRun)
         self._groups = cloud.store.table(LogGroup)
         self._lookups = cloud.store.table(LookupTable)
+        self._spans = cloud.store.table(IndexSpan)
         self._storage = running(cloud).storage
         self._folder = self._storage.root.parent / "logs-insights"
         self._folder.mkdir(exist_ok=True)
@@ -154,6 +159,8 @@ class Queries:
         try:
             plan = compiled(parse(query.text), query.created / 1000, query.limit, (query.start, query.end))
             readings = self._readings(scope, query, plan)
+            there = sum(bool(self._groups.find(scope, "uid", uid)) for uid in query.groups)
+            query = query.replace(skipped=there - len(readings[""].groups))
             tables = opened(self._lookups, scope, running(self._cloud).lookups, plan.lookups)
             thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, tables, readings))
             try:
@@ -181,31 +188,41 @@ class Queries:
 
     def _readings(self, scope: Scope, query: QueryRun, plan: Plan) -> dict[str, Reading]:
         """What the thread reads, put together while nothing else changes it."""
-        window = query.start, query.end
-        readings = {"": self._reading(scope, query, query.groups, window, plan.diff, plan.raw)}
+        readings = {"": self._reading(scope, query, query.groups, (query.start, query.end), plan)}
         for each, groups in zip(plan.inputs, query.nested, strict=True):
-            readings[each.prefix] = self._reading(scope, query, groups, each.window, each.diff, each.raw)
+            readings[each.prefix] = self._reading(scope, query, groups, each.window, each)
         return readings
 
     def _reading(
-        self, scope: Scope, query: QueryRun, uids: Iterable[str], window: tuple[int, int], diff: str | int | None,
-        raw: bool,
-    ) -> Reading:  # fmt: skip
+        self, scope: Scope, query: QueryRun, uids: Iterable[str], window: tuple[int, int], plan: Plan | Input
+    ) -> Reading:
         stopped = self._running[query.id].stopped
-        groups = [self._group(scope, listed[0]) for uid in uids if (listed := self._groups.find(scope, "uid", uid))]
+        listed = [found[0] for uid in uids if (found := self._groups.find(scope, "uid", uid))]
+        groups = [made for each in listed if (made := self._group(scope, each, plan, query.created)) is not None]
 
         def events(start: int, end: int) -> Events:
             parts = [(group, self._storage.pieces(group.uid, max(start, group.oldest), end)) for group in groups]
-            return Events(parts, start, end, raw, stopped)
+            return Events(parts, start, end, plan.raw, stopped)
 
-        return Reading(groups, events(*window), events(*before(diff, *window)) if diff is not None else None)
+        earlier = events(*before(plan.diff, *window)) if plan.diff is not None else None
+        return Reading(groups, events(*window), earlier)
 
-    def _group(self, scope: Scope, group: LogGroup) -> Group:
+    def _group(self, scope: Scope, group: LogGroup, plan: Plan | Input, now: int) -> Group | None:
+        """A group as it is queried; None for one in which ``filterIndex`` finds nothing."""
         oldest = 0
         if group.retention is not None:
             oldest = int((self._cloud.clock.now() - group.retention * 86_400) * 1000)
         mask = mask_of(group, False) if group.protections else None
-        return Group(group.uid, group.name, scope.account, scope.region, oldest, mask)
+        made = Group(group.uid, group.name, scope.account, scope.region, oldest, mask)
+        if not plan.indexed:
+            return made
+        periods = spans.periods(self._spans, scope, group, now)
+        since = indexes.since(plan.indexed, {field: min(listed)[0] for field, listed in periods.items()})
+        if since is None:
+            return None
+        every = tuple((field, *period) for field, listed in periods.items() for period in listed)
+        # An event is not much older than the call that brought it.
+        return made._replace(oldest=max(oldest, since - PAST), indexed=every)
 
     def _work(
         self,

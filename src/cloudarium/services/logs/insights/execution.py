@@ -202,6 +202,9 @@ def _register(connection: Any, prefix: str, reading: Reading, catalog: Path) -> 
     ]  # fmt: skip
     if rows:
         connection.executemany(f"INSERT INTO {prefix}groups VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.execute(f"CREATE TEMP TABLE {prefix}indexed (uid VARCHAR, field VARCHAR, since BIGINT, until BIGINT)")
+    if periods := [(each.uid, *period) for each in groups for period in each.indexed]:
+        connection.executemany(f"INSERT INTO {prefix}indexed VALUES (?, ?, ?, ?)", periods)
 
 
 def _number(row: tuple[Any, ...]) -> Number:

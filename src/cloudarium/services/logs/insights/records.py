@@ -14,7 +14,10 @@ ACTIVE = (SCHEDULED, RUNNING)
 
 
 class QueryRun(Record, frozen=True, kw_only=True):
-    """A query that was started. ``groups`` are unique ids, ``names`` what they were called; both ends are inclusive."""
+    """A query that was started. ``groups`` are unique ids, ``names`` what they were called; both ends are inclusive.
+
+    ``skipped``: how many of the groups ``filterIndex`` left out.
+    """
 
     TABLE = "logs.queries"
     KEY = "id"
@@ -36,4 +39,5 @@ class QueryRun(Record, frozen=True, kw_only=True):
     found: int = 0
     nested: tuple[tuple[str, ...], ...] = ()
     """Unique ids of the groups of each query within this one."""
+    skipped: int = 0
     message: str = ""

@@ -25,7 +25,10 @@ class Stopped(Exception):
 
 
 class Group(NamedTuple):
-    """A group that is queried. ``oldest``: what is before has expired. ``mask`` is None where nothing is hidden."""
+    """A group that is queried. ``oldest``: what is before has expired. ``mask`` is None where nothing is hidden.
+
+    ``indexed``: fields, each with a time of ingestion from which on it was indexed, and one from which on no more.
+    """
 
     uid: str
     name: str
@@ -33,6 +36,7 @@ class Group(NamedTuple):
     region: str
     oldest: int
     mask: Mask | None
+    indexed: tuple[tuple[str, int, int], ...] = ()
 
 
 class Events:

@@ -12,6 +12,7 @@ from cloudarium.kernel.service import operation
 from cloudarium.services.logs import arns, tokens
 from cloudarium.services.logs.errors import exists, invalid, not_possible
 from cloudarium.services.logs.lookup import check_group_name, group_identified, group_named, group_of
+from cloudarium.services.logs.operations.index_policies import forget_group
 from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, LogGroup, MetricFilter
 from cloudarium.services.logs.start import running
 from cloudarium.services.logs.tagging import checked
@@ -63,6 +64,7 @@ def delete_log_group(ctx: Context, request: DeleteLogGroupRequestTypeDef) -> Ans
             "The log group has deletion protection enabled. Disable deletion protection before deleting the log group."
         )
     running(ctx.cloud).filters.forget_group(ctx.scope, group.uid)
+    forget_group(ctx, group.uid)
     ctx.table(LogGroup).delete(ctx.scope, group.name)
     return {}
 

@@ -36,7 +36,8 @@ _RECENT = 15 * 60
 
 
 @operation(
-    partial="queryLanguage SQL and PPL; parse … xml, stats … by bin() offset, SOURCE of data sources; filterIndex with fields that need an index policy; other accounts' groups"
+    partial="queryLanguage SQL and PPL; parse … xml; stats … by bin() offset; SOURCE of data sources; "
+    "filterIndex with the fields of data sources, and without an index on disk; other accounts' groups"
 )
 def start_query(ctx: Context, request: StartQueryRequestTypeDef) -> Answer:
     """Start a query in CloudWatch Logs Insights' own language."""
@@ -70,7 +71,7 @@ async def get_query_results(ctx: Context, request: GetQueryResultsRequestTypeDef
             "estimatedRecordsSkipped": 0.0,
             "bytesScanned": float(query.bytes),
             "estimatedBytesSkipped": 0.0,
-            "logGroupsScanned": float(len(query.groups)) if query.status == COMPLETE else 0.0,
+            "logGroupsScanned": float(len(query.groups) - query.skipped) if query.status == COMPLETE else 0.0,
             "resultCount": float(query.found),
         },
     }

@@ -62,7 +62,10 @@ class Nested:
     def input(self) -> Input:
         """What the nested query reads."""
         pipeline = self.pipeline
-        return Input(pipeline.prefix, pipeline.query, pipeline.window, pipeline.diff, pipeline.scope.raw)
+        return Input(
+            pipeline.prefix, pipeline.query, pipeline.window, pipeline.diff, pipeline.scope.raw,
+            tuple(pipeline.indexed),
+        )  # fmt: skip
 
 
 def narrowed(source: tree.Source | None, now: float, window: tuple[int, int]) -> tuple[int, int]:

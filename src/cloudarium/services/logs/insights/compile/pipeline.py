@@ -9,6 +9,7 @@ from cloudarium.services.logs.insights.compile import (
     clustering,
     extracting,
     grouping,
+    indexes,
     lookups,
     nesting,
     relevance,
@@ -18,7 +19,6 @@ from cloudarium.services.logs.insights.compile import (
 )
 from cloudarium.services.logs.insights.compile.compare import ordering
 from cloudarium.services.logs.insights.compile.evaluate import Evaluator
-from cloudarium.services.logs.insights.compile.indexes import check_indexed
 from cloudarium.services.logs.insights.compile.plan import Column, Lookup, Plan, Step, Table
 from cloudarium.services.logs.insights.compile.scope import Scope
 from cloudarium.services.logs.insights.compile.sql import Value
@@ -72,6 +72,7 @@ class Pipeline:
         self.matched = ""
         self.count = 0
         self.lookups: list[Lookup] = []
+        self.indexed: list[tree.Expression] = []
 
     # -- relations -------------------------------------------------------------------------------------------------
 
@@ -220,8 +221,11 @@ class Pipeline:
     def filter(self, command: tree.Filter) -> None:
         """``filter`` and ``filterIndex``."""
         if command.indexed:
-            check_indexed(command.condition)
-        self.relation(f"SELECT * FROM {self.last} WHERE {self.evaluator.condition(command.condition)}")
+            self.indexed.append(command.condition)
+            test = indexes.condition(command.condition, self.evaluator, self.last, f"{self.prefix}indexed")
+        else:
+            test = self.evaluator.condition(command.condition)
+        self.relation(f"SELECT * FROM {self.last} WHERE {test}")
         if self.scope.events and self.matched == "":
             self.filtered = len(self.relations)
 
@@ -287,7 +291,7 @@ class Pipeline:
         return Plan(
             (*inner, *steps), self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw,
             (*self.lookups, *(each for nested in self.nested for each in nested.pipeline.lookups)),
-            tuple(nested.input() for nested in self.nested),
+            tuple(nested.input() for nested in self.nested), tuple(self.indexed),
         )  # fmt: skip
 
     def names(self) -> list[str]:

@@ -48,6 +48,7 @@ class Input(NamedTuple):
     window: tuple[int, int]
     diff: str | int | None
     raw: bool
+    indexed: tuple[tree.Expression, ...]
 
 
 class Column(NamedTuple):
@@ -80,7 +81,8 @@ class Plan(NamedTuple):
 
     The columns of ``select`` are ``columns``, then for results that are events (``pointers``) group, time and sequence
     number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used. ``inputs`` are
-    what nested queries read besides.
+    what nested queries read besides. ``indexed`` are the conditions of ``filterIndex``, which look at a table
+    ``indexed`` (``indexes``).
     """
 
     steps: tuple[Step, ...]
@@ -92,3 +94,4 @@ class Plan(NamedTuple):
     raw: bool
     lookups: tuple[Lookup, ...] = ()
     inputs: tuple[Input, ...] = ()
+    indexed: tuple[tree.Expression, ...] = ()
