@@ -36,8 +36,14 @@ QUERIES = {
     "fields of JSON": "filter status >= 500 | stats count(*), avg(latency), pct(latency, 95) by path",
     "newest events": "fields @timestamp, @message | limit 20",
     "patterns": "pattern @message",
+    "anomalies": "pattern @message | anomaly",
+    "subquery": "filter path in (filter level = 'error' | fields path) | stats count(*) by path",
+    "join": (
+        "filter level = 'error' | join left=a right=b where a.request = b.request (SOURCE 'bench') | stats count(*)"
+    ),
 }
 """The first two are those that ought to take no more than a second."""
+_TWICE = ("subquery", "join")
 
 
 def bodies(events: int) -> Iterator[bytes]:
@@ -98,8 +104,10 @@ def main() -> None:
             for name, text in QUERIES.items():
                 first, answer = query(logs, text)
                 scanned = int(answer["statistics"]["recordsScanned"])
-                if scanned != options.events:
-                    raise CannotMeasure(f"{scanned} events were scanned instead of {options.events}")
+                # A query within the query reads them all once more.
+                wanted = options.events * (2 if name in _TWICE else 1)
+                if scanned != wanted:
+                    raise CannotMeasure(f"{scanned} events were scanned instead of {wanted}")
                 again = statistics.median(query(logs, text)[0] for _ in range(options.rounds))
                 rows.append([name, f"{first:.2f}", f"{again:.2f}", f"{options.events / again:,.0f}"])
     head = [f"{options.events:,} events", "first, s", "again, s (median)", "events/s"]

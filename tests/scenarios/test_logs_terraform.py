@@ -26,5 +26,8 @@ def test_logs_in_terraform(account: Account, tmp_path: Path) -> None:
     group = next(g for g in account.logs.describe_log_groups()["logGroups"] if g["logGroupName"] == "/app/web")
     assert (group["retentionInDays"], group["metricFilterCount"]) == (30, 2)
     assert account.logs.list_tags_log_group(logGroupName="/app/web")["tags"] == {"team": "web"}
+    (policy,) = account.logs.describe_index_policies(logGroupIdentifiers=["/app/web"])["indexPolicies"]
+    assert policy["policyDocument"] == '{"Fields":["requestId"]}'
     terraform.run("destroy", "-auto-approve", "-input=false")
     assert account.logs.describe_log_groups()["logGroups"] == []
+    assert account.logs.describe_account_policies(policyType="FIELD_INDEX_POLICY")["accountPolicies"] == []

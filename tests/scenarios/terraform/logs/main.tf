@@ -39,6 +39,18 @@ resource "aws_cloudwatch_log_stream" "one" {
   log_group_name = aws_cloudwatch_log_group.app.name
 }
 
+resource "aws_cloudwatch_log_index_policy" "app" {
+  log_group_name  = aws_cloudwatch_log_group.app.name
+  policy_document = jsonencode({ Fields = ["requestId"] })
+}
+
+resource "aws_cloudwatch_log_account_policy" "indexes" {
+  policy_name        = "indexes"
+  policy_type        = "FIELD_INDEX_POLICY"
+  policy_document    = jsonencode({ Fields = ["userId"] })
+  selection_criteria = "LogGroupNamePrefix IN [\"/other/\"]"
+}
+
 resource "aws_cloudwatch_log_metric_filter" "errors" {
   name           = "errors"
   log_group_name = aws_cloudwatch_log_group.app.name
