@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from cloudarium.services.logs.insights.compile import sql
 from cloudarium.services.logs.insights.compile.sql import Value
 from cloudarium.services.logs.insights.language import tree
-from cloudarium.services.logs.insights.language.periods import MILLISECONDS
 
 if TYPE_CHECKING:
     from cloudarium.services.logs.insights.compile.pipeline import Pipeline
@@ -67,10 +66,9 @@ def sessionize(pipeline: Pipeline, command: tree.Sessionize) -> None:
     """
     keys = [pipeline.computed(pipeline.evaluator.value(field)).sql for field in command.fields]
     moment = pipeline.computed(Value(pipeline.evaluator.moment(), "time")).sql
-    gap = command.gap.count * MILLISECONDS[command.gap.unit]
     listed = ", ".join(keys)
     before = f"lag({moment}) OVER (PARTITION BY {listed} ORDER BY {moment})"
-    begins = pipeline.computed(Value(f"CASE WHEN {moment} - {before} <= {gap} THEN 0 ELSE 1 END", "number")).sql
+    begins = pipeline.computed(Value(f"CASE WHEN {moment} - {before} <= {command.gap} THEN 0 ELSE 1 END", "number")).sql
     # Rows of the same time are of the same session: RANGE, which is the default, takes them together.
     number = pipeline.computed(Value(f"sum({begins}) OVER (PARTITION BY {listed} ORDER BY {moment})", "number")).sql
     start = pipeline.computed(Value(f"min({moment}) OVER (PARTITION BY {listed}, {number})", "time")).sql

@@ -12,7 +12,6 @@ from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault
 from cloudarium.services.logs.insights.language.lookups import cidr_lookup, lookup
 from cloudarium.services.logs.insights.language.nested import Nesting
 from cloudarium.services.logs.insights.language.parsing import json, parse_command
-from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
 from cloudarium.services.logs.insights.language.rows import PARSERS
 from cloudarium.services.logs.insights.language.sources import source
 from cloudarium.services.logs.insights.language.tree import Command, Item
@@ -176,14 +175,8 @@ class _Commands:
     def logcompare(self, start: int) -> Command:
         if not self.expressions.take_word("timeshift"):
             raise self.lexer.unexpected()
-        token = self.lexer.token
-        if token.kind != "period":
-            raise self.lexer.unexpected()
-        self.lexer.advance()
-        count, unit = period(token)
-        if unit not in MILLISECONDS:
-            raise QueryFault("timeshift must be of a fixed length", token.start, token.end)
-        return tree.Diff(count * MILLISECONDS[unit], start=start, end=self.lexer.last_end)
+        shift = self.expressions.length("timeshift")
+        return tree.Diff(shift, start=start, end=self.lexer.last_end)
 
     def unnest(self, start: int) -> Command:
         operand = self.expressions.expression()

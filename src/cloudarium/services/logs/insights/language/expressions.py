@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault, Token
-from cloudarium.services.logs.insights.language.periods import period
+from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
 from cloudarium.services.logs.insights.language.tree import Expression
 
 _DEEPEST = 60
@@ -238,6 +238,17 @@ class Expressions:
         self.lexer.advance()
         self.expect_sign("]")
         return token.text
+
+    def length(self, what: str) -> int:
+        """A period of a fixed length, in milliseconds; ``what`` it is for, where it is none."""
+        token = self.lexer.token
+        if token.kind != "period":
+            raise self.lexer.unexpected()
+        self.lexer.advance()
+        count, unit = period(token)
+        if unit not in MILLISECONDS:
+            raise QueryFault(f"{what} must be of a fixed length", token.start, token.end)
+        return count * MILLISECONDS[unit]
 
     def field(self) -> tree.Field:
         """A field's name, whatever words it is made of."""

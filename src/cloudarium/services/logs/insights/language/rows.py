@@ -13,13 +13,12 @@ from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import QueryFault
 from cloudarium.services.logs.insights.language.options import Options
-from cloudarium.services.logs.insights.language.periods import MONTHS, period
 
 MOST_LAGS = 100
 MOST_FIELDS = 200
 _LAGS = re.compile(r"p\s*=\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?", re.IGNORECASE)
 _WILDCARD = re.compile(r"[@\w*][@\w.*]*")
-_THIRTY_MINUTES = tree.Period(30, "minute")
+_THIRTY_MINUTES = 30 * 60_000
 Parser = Callable[[Expressions, int], tree.Command]
 
 
@@ -117,14 +116,7 @@ def sessionize(parser: Expressions, start: int) -> tree.Command:
     fields = _fields(parser)
     gap = _THIRTY_MINUTES
     if parser.take_word("maxspan"):
-        token = parser.lexer.token
-        if token.kind != "period":
-            raise parser.lexer.unexpected()
-        parser.lexer.advance()
-        count, unit = period(token)
-        if unit in MONTHS:
-            raise QueryFault("maxspan must be of a fixed length", token.start, token.end)
-        gap = tree.Period(count, unit, start=token.start, end=token.end)
+        gap = parser.length("maxspan")
     name = parser.field().name if parser.take_word("as") else "session_id"
     return tree.Sessionize(fields, gap, name, start=start, end=parser.lexer.last_end)
 

@@ -12,7 +12,6 @@ from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import QueryFault
-from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
 
 MOST_PREFIXES = 5
 MOST_ACCOUNTS = 20
@@ -103,14 +102,7 @@ def _narrowed(parser: Expressions, made: tree.Source) -> tree.Source:
             continue
         if not parser.take_sign("-"):
             raise NotThere(f"SOURCE with {name} other than now or a period before it, such as -1d,")
-        token = parser.lexer.token
-        if token.kind != "period":
-            raise parser.lexer.unexpected()
-        parser.lexer.advance()
-        count, unit = period(token)
-        if unit not in MILLISECONDS:
-            raise QueryFault(f"{name} must be of a fixed length", token.start, token.end)
-        ends[name] = tree.Moment(count * MILLISECONDS[unit], start=at, end=token.end)
+        ends[name] = tree.Moment(parser.length(name), start=at, end=parser.lexer.last_end)
     first, last = ends.get("start"), ends.get("end")
     if first is not None and last is not None and first.before < last.before:
         raise QueryFault("the start of SOURCE is after its end", first.start, last.end)

@@ -313,10 +313,10 @@ class Outlier(Node, frozen=True):
 
 
 class Sessionize(Node, frozen=True):
-    """``sessionize``."""
+    """``sessionize``; ``gap`` in milliseconds."""
 
     fields: tuple[Field, ...]
-    gap: Period
+    gap: int
     name: str
 
 
