@@ -281,8 +281,14 @@ def test_rotation_death_and_return(agent: Agent, tmp_path: Path) -> None:
     append(log, "2 in the new file")
     has(agent.account, "/app", expected := [*expected, "1 by a writer that has the old file open", "2 in the new file"])
     state = next((agent.root / "logs/state").iterdir())
-    kept = {"path": str(log), "offset": log.stat().st_size}
-    until(lambda: any(kept.items() <= each.items() for each in json.loads(state.read_text())["files"]), "it is kept")
+    sizes = {each.stat().st_ino: each.stat().st_size for each in (log, tmp_path / "app.log.1")}
+
+    def kept() -> bool:
+        """What was sent of either file is known to be sent; before that, a kill sends it again."""
+        offsets = {each["inode"]: each["offset"] for each in json.loads(state.read_text())["files"]}
+        return log.stat().st_ino in offsets and all(offsets[inode] == sizes[inode] for inode in offsets)
+
+    until(kept, "it is kept")
     os.kill(agent.pid, signal.SIGKILL)
     until(lambda: agent.status()["status"] == "stopped", "the agent is dead")
     append(log, "3 while it is dead")
