@@ -15,13 +15,18 @@ from cloudarium.services.logs.storage.batch import of_stream
 APACHE = '127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534'
 TRAIL = (
     '{"eventType": "UpdateTrail", "sourceIPAddress": "111.111.111.111", "arrayKey": ["value", "another value"],'
-    ' "objectList": [{"name": "a", "id": 1}, {"name": "b", "id": 2}], "SomeObject": null, "ThisFlag": true}'
+    ' "objectList": [{"name": "a", "id": 1}, {"name": "b", "id": 2}], "SomeObject": null, "ThisFlag": true,'
+    ' "cluster.name": "c"}'
 )
 USERS = (
     '{"user": {"id": 1, "email": "John.Stiles@example.com"}, "users": [{"id": 2, "email": "John.Doe@example.com"},'
     ' {"id": 3, "email": "Jane.Doe@example.com"}], "actions": ["GET", "PUT", "DELETE"],'
     ' "coordinates": [[0, 1, 2], [4, 5, 6], [7, 8, 9]]}'
 )
+GET = "INFO 09/25/2014 12:00:00 GET /service/resource/67 1200"
+POST = "INFO 09/25/2014 12:00:01 POST /service/resource/67/part/111 1310"
+INVALID = "WARNING 09/25/2014 12:00:02 Invalid user request"
+FAILED = "ERROR 09/25/2014 12:00:02 Failed to process request"
 LEVELS = ("WARNING", "Warning", "ERROR", "Error", "CRITICAL", "Critical", "EMERGENCY", "Emergency", "ALERT", "Alert")
 WITH_COLON = " ".join(f'?"{level}:"' for level in LEVELS)
 WITH_MESSAGE = " ".join(f'?"{level} message"' for level in LEVELS)
@@ -43,6 +48,9 @@ CASES = [
     ('"a \\"quoted\\" word"', ['say a "quoted" word'], ["a quoted word"]),
     ("日本語", ["これは日本語です"], ["にほんご"]),
     ("", ["anything", ""], []),
+    ('" "', ["anything", ""], []),
+    ('""', ["anything", ""], []),
+    ('ERROR " "', ["ERROR"], ["anything"]),
     # The notebook.
     (WITH_COLON, ["Error: no", "[2020] ERROR: no", "x ALERT: y"], ["ErrorHandler.php", "error: no", "WARNING no"]),
     (WITH_MESSAGE, ["Critical message"], ["Critical: message", "critical message"]),
@@ -63,6 +71,10 @@ CASES = [
     (r"%\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}%", ["from 10.0.0.1 to"], ["10.0.0"]),
     ("%[Ee]rror|[Ff]ail%", ["an error", "Failed"], ["ERROR"]),
     (r"%^\[ERROR\x5d%", ["[ERROR] x"], ["x [ERROR]"]),
+    ("%^a{,2}b%", ["b", "aab"], ["aaab", "a{,2}b"]),
+    ("%^a{2,}b%", ["aab", "aaab"], ["ab"]),
+    ("%^a{1, 2}b%", ["ab"], ["aaab"]),
+    (r"%^a\{,2}%", ["a{,2}"], ["aa"]),
     # JSON.
     ('{ $.eventType = "UpdateTrail" }', [TRAIL], ['{"eventType": "Other"}', '{"x": "UpdateTrail"}', "UpdateTrail"]),
     ("{ $.sourceIPAddress != 123.123.* }", [TRAIL], ['{"sourceIPAddress": "123.123.1.1"}', '{"other": 1}']),
@@ -106,15 +118,33 @@ CASES = [
     ("{ $.eventName = Event* }", ['{"eventName": "EventId"}'], ['{"eventName": "PutEvent"}']),
     ("{ $.eventName = Ev*ent }", ['{"eventName": "Ev*ent"}'], ['{"eventName": "Evxent"}']),
     ("{ $.ip = %^10\\.[0-9]{1,3}% }", ['{"ip": "10.1.2.3"}'], ['{"ip": "110.1"}', '{"ip": 10}']),
+    ("{ $.eventType = %Trail% }", [TRAIL], ['{"eventType": "x"}']),
+    ("{ $.['cluster.name'] = \"c\" }", [TRAIL], ['{"cluster": {"name": "c"}}', '{"cluster.name": "d"}']),
+    ("{ $.a['b (c) = d'][0] = 1 && $.x = 2 }", ['{"a": {"b (c) = d": [1]}, "x": 2}'], ['{"a": {"b": [1]}, "x": 2}']),
+    ("{ $.arrayKey[*] = %val.{2}% }", [TRAIL], ['{"arrayKey": "value"}', '{"arrayKey": []}', '{"x": ["value"]}']),
+    (r"{ $.* = %111\.111\.111\.1[0-9]{1,2}% }", [TRAIL], ['{"a": {"b": "111.111.111.111"}}', '{"a": "111.111"}']),
+    ("{ $.objectList[*].id = 2 }", [TRAIL], ['{"objectList": [{"id": 1}]}', '{"objectList": {"id": 2}}']),
+    ("{ $.users.*.age > 30 }", ['{"users": {"x": {"age": 31}}}'], ['{"users": [{"age": 31}]}', "{}"]),
+    ('{ $.arrayKey[*] != "value" }', [TRAIL], ['{"arrayKey": ["value"]}', '{"arrayKey": []}']),
+    ("{ $.list[*].id NOT EXISTS }", ["{}", '{"list": [{}]}', '{"list": 1}'], ['{"list": [{}, {"id": null}]}']),
+    ("{ $.* IS TRUE && $.a = 1 }", ['{"b": true, "a": 1}'], ['{"a": 1}', '{"b": true}']),
+    ("{ $.['say \"x\"'] = 1 && $.['\\'] = 2 }", [r'{"say \"x\"": 1, "\\": 2}'], ['{"say": 1}']),
+    ("{ $['\ud800'].a NOT EXISTS }", ["{}"], []),
+    ("{ $[0] = 1 }", [], ["[1]", "{}"]),
+    ("{ $[*] = 1 }", [], ["[1]", "{}"]),
     # However JSON spells it.
     ('{ $.name = "b\\"c" }', ['{"name": "b\\"c"}'], ['{"name": "bc"}']),
     ('{ $.name = "abc" }', ['{"name": "\\u0061bc"}', '{"n\\u0061me": "abc"}'], ['{"name": "\\u0062bc"}']),
     ("{ $.foo = bar }", ['{"foo": "bar"}'], ['{"foo": "baz"}']),
     ("{$.foo = bar || $.foo = baz }", ['{"foo": "bar"}', '{"foo": "baz"}'], ['{"foo": "x"}', '["foo", "bar"]']),
     # Space-delimited.
-    ("[w1=ERROR, w2]", ["ERROR message"], ["ERROR WARN message", "WARN message"]),
-    ("[w1=ERROR || w1=WARN, w2]", ["ERROR message", "WARN message"], ["ERROR WARN message", "INFO message"]),
-    ("[w1!=ERROR && w1!=WARN, w2]", ["INFO message"], ["ERROR message"]),
+    ("[w1=ERROR, w2]", ["ERROR message", FAILED], ["WARN ERROR message", "ERROR", INVALID]),
+    ("[w1=ERROR || w1=WARNING, w2]", ["ERROR message", FAILED, INVALID], ["INFO message", "WARNING"]),
+    ("[w1!=ERROR && w1!=WARNING, w2]", ["INFO message", GET], [FAILED, INVALID]),
+    ("[w1=ERROR]", ["ERROR"], [FAILED]),
+    ("[logLevel, date, time, method, url=%/service/resource/[0-9]+$%, response_time]", [GET], [POST, FAILED]),
+    ("[logLevel, date, time, method, url=%/service/resource/[0-9]+/part/[0-9]+$%, response_time]", [POST], [GET]),
+    ('[timestamp=*Z, request_id="*-*", event]', ["2026-01-01T00:00:00Z\ta-b\tand all the rest"], ["2026Z a-b"]),
     ("[ip, user, username, timestamp, request, status_code, bytes > 1000]", [APACHE], [APACHE[:-4] + "999"]),
     ("[ip, user, username, timestamp, request, status_code = 4*, bytes]", [APACHE], [APACHE.replace(" 404 ", " 200 ")]),
     ("[ip, user, username, timestamp, request = *html*, status_code = 4*, bytes]", [APACHE], ["a b"]),
@@ -150,7 +180,11 @@ def test_the_documented_patterns(pattern: str, matching: list[str], others: list
         ('{ $.a = "x"', "If a filter pattern starts with '{' it must end with '}'"),
         ("[a, b", "If a filter pattern starts with '[' it must end with ']'"),
         ("error-code", "Invalid character(s) in term 'error-code'"),
-        ('""', "Invalid character(s) in term '\"\"'"),
+        ("{ $.a[*].b[*] = 1 }", "more than one wildcard"),
+        ("{ $.a[*] = 1 || $.b[*] = 1 || $.c[*] = 1 || $.* = 1 }", "at most 3 wildcard"),
+        ("{ $.a EXISTS }", "unexpected 'EXISTS'"),
+        ("{ $.a IS NOT NULL }", "unexpected 'NOT'"),
+        ('{ $.["a.b"] = 1 }', "unexpected '$.['"),
         ("%(group)%", "Invalid character(s) in term '%(group)%'"),
         ("%something!%", "Invalid character(s) in term '%something!%'"),
         ("%日本%", "Invalid character(s) in term '%日本%'"),
@@ -188,6 +222,11 @@ def test_fields_are_extracted_by_name_or_place() -> None:
     assert trail.value(TRAIL.encode(), "$.arrayKey[1]") == "another value"
     assert trail.value(TRAIL.encode(), "$.arrayKey") is None
     assert compiled("ERROR").extract(b"ERROR") == {}
+    assert compiled("[a, b]").extract(b'x "y z" [1] ') == {"$a": "x", "$b": '"y z" [1]'}
+    assert compiled("[a, b]").extract(b'x "y z" ') == {"$a": "x", "$b": "y z"}
+    dotted = compiled("{ $.['cluster.name'] = c && $.arrayKey[*] = value }")
+    assert dotted.extract(TRAIL.encode()) == {"$.['cluster.name']": "c"}
+    assert dotted.defines("$.['cluster.name']") and not dotted.defines("$.arrayKey[*]")
 
 
 def test_regular_expressions_take_linear_time() -> None:

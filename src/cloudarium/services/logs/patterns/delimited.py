@@ -1,7 +1,8 @@
 """``[ip, user, ..., status = 4*, bytes > 1000]``: fields separated by spaces, with conditions on them.
 
-What is between square brackets or double quotes in a message is one field. A message matches only when it has as many
-fields as the pattern; ``...`` stands for any number of them.
+What is between square brackets or double quotes in a message is one field. A message must have as many fields as the
+pattern. Of a message with more of them ``...`` stands for those that are too many; without it they belong to the last
+field, which is why ``[w1=ERROR, w2]`` finds every message whose first word is ERROR.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ class DelimitedPattern(Pattern):
 
     def _row(self, message: bytes) -> Row | None:
         """Values by field names, or by position (from 1) without one; None when there are more or fewer."""
-        found = fields(message.decode(errors="replace"))
         names, spread = self._names, self._spread
-        if len(found) < len(names) if spread is not None else len(found) != len(names):
+        found = fields(message.decode(errors="replace"), _MOST_FIELDS if spread is not None else len(names))
+        if len(found) < len(names):
             return None
         behind = len(found) if spread is None else spread
         skipped = len(found) - len(names)
@@ -94,15 +95,17 @@ class DelimitedPattern(Pattern):
         return name.startswith("$") and (name[1:] in self._names or name[1:].isdecimal())
 
 
-def fields(text: str) -> list[str]:
-    """The fields of a message."""
+def fields(text: str, most: int = _MOST_FIELDS) -> list[str]:
+    """The fields of a message; the last of ``most`` has all the rest."""
     if '"' not in text and "[" not in text:
-        return text.split(None, _MOST_FIELDS)
-    found = []
+        return text.rstrip().split(None, most - 1)
+    found: list[str] = []
     for match in _FIELD.finditer(text):
+        if len(found) == most - 1 and text[match.end() :].strip():
+            return [*found, text[match.start() :].rstrip()]
         bracketed, quoted, word = match.groups()
         found.append(word if word is not None else quoted if quoted is not None else bracketed)
-        if len(found) > _MOST_FIELDS:
+        if len(found) >= most:
             break
     return found
 

@@ -1,7 +1,8 @@
 """``{ $.a.b[0] = "x" && … }``: conditions on the properties of an event that is a JSON object.
 
 A selector must lead to a text, number or boolean: where it leads to an object, an array or nowhere, a comparison does
-not hold, and neither does its opposite.
+not hold, and neither does its opposite. ``$.list[*].id`` and ``$.*`` lead to many values, of which one must do;
+``$.['a.b']`` leads to a name that has more than letters and digits.
 
 A message is decoded into a struct that has only the properties which the pattern names: what is under any other name
 is checked to be JSON and passed over, which takes a third of the time that making objects of it would.
@@ -10,9 +11,10 @@ is checked to be JSON and passed over, which takes a third of the time that maki
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -20,14 +22,28 @@ from cloudarium.services.logs.patterns import values
 from cloudarium.services.logs.patterns.base import Pattern
 from cloudarium.services.logs.patterns.syntax import MOST_REGEXES, Expressions, PatternError, tokens
 
-_SELECTOR = re.compile(r"\$(?:\.[\w-]+|\[\d{1,9}\])+")
-_STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
+_STEP = re.compile(r"\.(?P<name>[\w-]+)|\[(?P<index>\d{1,9})\]|\.?\['(?P<quoted>[^']+)'\]|(?P<every>\.\*|\[\*\])")
+_SELECTOR = re.compile(rf"\$(?:{re.sub(r'[?]P<[a-z]+>', '?:', _STEP.pattern)})+")
+_MOST_WILDCARDS = 3
+"""Wildcards of a pattern; a selector may have one of them."""
 _PLAIN = re.compile(r"[\w.\-:*]+")
+_RENAMED = re.compile(r"[^\x00-\x1f\x7f\"\\\ud800-\udfff]+")
 _MISSING = object()
+_WHOLE = "whole"
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 Get = Callable[[Any], Any]
 Holds = Callable[[Any], bool]
+
+
+class Every(Enum):
+    """A step of a selector that is taken in every possible way."""
+
+    PROPERTY = ".*"
+    ELEMENT = "[*]"
+
+
+Step = str | int | Every
 
 
 class Condition(NamedTuple):
@@ -44,6 +60,8 @@ def compile_json(inner: str) -> Pattern:
     whole = Expressions(tokens(inner), _comparison, _both, _either).whole()
     if whole.regexes > MOST_REGEXES:
         raise PatternError(f"A filter pattern may have at most {MOST_REGEXES} regular expressions")
+    if sum(map(_wildcards, whole.selectors)) > _MOST_WILDCARDS:
+        raise PatternError(f"A filter pattern may have at most {_MOST_WILDCARDS} wildcard selectors")
     return JsonPattern(whole)
 
 
@@ -69,7 +87,8 @@ class JsonPattern(Pattern):
         document = _document(message)
         found = {}
         for selector in dict.fromkeys(self._selectors):
-            if (text := as_text(_walk(document, _steps(selector)))) is not None:
+            # Many values have no single text.
+            if not _wildcards(selector) and (text := as_text(_walk(document, _steps(selector)))) is not None:
                 found[selector] = text
         return found
 
@@ -77,7 +96,7 @@ class JsonPattern(Pattern):
         return as_text(_walk(_document(message), _steps(name))) if self.defines(name) else None
 
     def defines(self, name: str) -> bool:
-        return _SELECTOR.fullmatch(name) is not None
+        return _SELECTOR.fullmatch(name) is not None and not _wildcards(name)
 
 
 def _document(message: bytes) -> Any:
@@ -100,11 +119,19 @@ def as_text(value: Any) -> str | None:
 # -- selectors ---------------------------------------------------------------------------------------------------------
 
 
-def _steps(selector: str) -> list[str | int]:
-    return [name or int(index) for name, index in _STEP.findall(selector[1:])]
+def _steps(selector: str) -> list[Step]:
+    steps: list[Step] = []
+    for found in _STEP.finditer(selector, 1):
+        name, index, quoted, every = found.group("name", "index", "quoted", "every")
+        steps.append(Every(every) if every else int(index) if index else name or quoted)
+    return steps
 
 
-def _walk(value: Any, steps: Iterable[str | int]) -> Any:
+def _wildcards(selector: str) -> int:
+    return sum(isinstance(step, Every) for step in _steps(selector))
+
+
+def _walk(value: Any, steps: Iterable[Step]) -> Any:
     for step in steps:
         if type(step) is str:
             if type(value) is not dict:
@@ -117,28 +144,55 @@ def _walk(value: Any, steps: Iterable[str | int]) -> Any:
     return value
 
 
+def _spread(value: Any, step: Every) -> Iterable[Any]:
+    if step is Every.PROPERTY:
+        return value.values() if type(value) is dict else ()
+    return value if type(value) is list else ()
+
+
 def _attribute(name: str) -> str:
     """What a property is called in the struct: any name as a Python identifier."""
     return f"p_{name.encode().hex()}"
 
 
 def _decoder_of(selectors: Iterable[str]) -> Callable[[bytes], Any]:
-    """A decoder of JSON objects that keeps only what the selectors begin with."""
-    names = dict.fromkeys(steps[0] for steps in map(_steps, selectors) if isinstance(steps[0], str))
-    fields = [(_attribute(name), Any, _MISSING) for name in names]
-    kept = msgspec.defstruct("Kept", fields, rename={_attribute(name): name for name in names}, gc=False)
-    return msgspec.json.Decoder(kept).decode
+    """A decoder of JSON objects that keeps only what the selectors begin with, or for some selectors all of it."""
+    firsts = dict.fromkeys(_steps(selector)[0] for selector in selectors)
+    names = {_attribute(name): name for name in firsts if _is_plain(name)}
+    whole = len(names) < len(firsts)
+    fields = [(name, Any, _MISSING) for name in (*names, *([_WHOLE] if whole else ()))]
+    kept = msgspec.defstruct("Kept", fields, rename={**names, _WHOLE: "\x7f"}, gc=False)
+    decode = msgspec.json.Decoder(kept).decode
+    if not whole:
+        return decode
+
+    def decode_whole(message: bytes) -> Any:
+        document = decode(message)
+        setattr(document, _WHOLE, _decode(message))
+        return document
+
+    return decode_whole
 
 
-def _getter(selector: str) -> tuple[Get, bytes]:
-    """How to follow a selector from the struct, and the last name in it."""
-    first, *others = steps = _steps(selector)
-    named = next((step for step in reversed(steps) if isinstance(step, str)), "")
-    if not isinstance(first, str):
-        # An event is an object: nothing of it is found by a number.
-        return (lambda document: _MISSING), named.encode()
-    get = attrgetter(_attribute(first))
-    return ((lambda document: _walk(get(document), others)) if others else get), named.encode()
+def _is_plain(step: Step) -> TypeGuard[str]:
+    """Whether a step is a name that a struct's field may be renamed to."""
+    return isinstance(step, str) and _RENAMED.fullmatch(step) is not None
+
+
+def _getter(steps: Sequence[Step]) -> Get:
+    """How to follow a selector without wildcards from the struct."""
+    if not steps or not _is_plain(steps[0]):
+        whole = attrgetter(_WHOLE)
+        return lambda document: _walk(whole(document), steps)
+    get, others = attrgetter(_attribute(steps[0])), steps[1:]
+    return (lambda document: _walk(get(document), others)) if others else get
+
+
+def _values(steps: Sequence[Step], at: int) -> Callable[[Any], Iterator[Any]]:
+    """How to find all values of a selector whose step ``at`` is a wildcard."""
+    get, every, behind = _getter(steps[:at]), steps[at], steps[at + 1 :]
+    assert isinstance(every, Every)
+    return lambda document: (_walk(value, behind) for value in _spread(get(document), every))
 
 
 # -- conditions --------------------------------------------------------------------------------------------------------
@@ -172,8 +226,26 @@ def _comparison(parser: Expressions[Condition]) -> Condition:
     if selector.kind != "word" or not _SELECTOR.fullmatch(selector.text):
         parser.at -= 1
         raise parser.unexpected()
-    get, name = _getter(selector.text)
-    needles, selectors = ((name,) if name else ()), (selector.text,)
+    steps = _steps(selector.text)
+    name = next((step for step in reversed(steps) if isinstance(step, str)), "").encode(errors="replace")
+    about = ((name,) if name else ()), (selector.text,)
+    wildcards = [at for at, step in enumerate(steps) if isinstance(step, Every)]
+    if not wildcards:
+        return _condition(parser, _getter(steps), *about)
+    if len(wildcards) > 1:
+        raise PatternError(f"Invalid filter pattern: '{selector.text}' has more than one wildcard selector")
+    values, absent = _values(steps, wildcards[0]), parser.peek("word", "NOT")
+    made = _condition(parser, lambda value: value, *about)
+    one = made.holds
+    if absent:
+        return made._replace(holds=lambda document: all(one(value) for value in values(document)))
+    return made._replace(holds=lambda document: any(one(value) for value in values(document)))
+
+
+def _condition(
+    parser: Expressions[Condition], get: Get, needles: tuple[bytes, ...], selectors: tuple[str, ...]
+) -> Condition:
+    """What is said of a value, which ``get`` finds in an event."""
     if parser.peek("word", "IS"):
         parser.at += 1
         wanted = {"NULL": None, "TRUE": True, "FALSE": False}
@@ -187,9 +259,6 @@ def _comparison(parser: Expressions[Condition]) -> Condition:
             raise parser.unexpected()
         parser.at += 1
         return Condition(lambda document: get(document) is _MISSING, (), selectors)
-    if parser.peek("word", "EXISTS"):
-        parser.at += 1
-        return Condition(lambda document: get(document) is not _MISSING, needles, selectors)
     if not parser.peek("op"):
         raise parser.unexpected()
     sign, operand = parser.take().text, parser.take()

@@ -1,7 +1,7 @@
 """Terms: all plain ones must be contained, no excluded one may be, and without plain ones any optional one.
 
-Terms with ``?`` are ignored where there is any other term, as AWS documents ("any terms with question marks are
-ignored").
+Terms with ``?`` are ignored where there is any other term, as AWS documents. Nothing but white space between quotes is
+no term: ``" "`` matches everything.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def compile_terms(text: str) -> Pattern:
             kind.append(_decoded(values.regex(found["regex"])))
             continue
         term = found["word"] if found["phrase"] is None else _ESCAPE.sub(r"\1", found["phrase"])
+        if not term.strip() and not found["sign"]:
+            continue
         if not term or (found["word"] is not None and not _WORD.fullmatch(term)):
             raise _invalid(found.group().strip())
         needle = term.encode(errors="replace")

@@ -11,6 +11,7 @@ from cloudarium.services.logs.patterns.syntax import PatternError
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _REGEX = re.compile(r"(?:[A-Za-z0-9 :_#=@/;,<>'\"&~!\-^$?\[\]{}|*+.]|\\[ -~])+")
+_BOUNDS = re.compile(r"\\.|\{(\d*), ?(\d*)\}")
 _NOT_IN_REGEX = re.compile(r"[!<>'\"&~]")
 ORDERED: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
@@ -50,7 +51,13 @@ def regex(expression: str) -> Test:
     """
     if not _REGEX.fullmatch(expression) or _NOT_IN_REGEX.search(re.sub(r"\\.", "", expression)):
         raise PatternError(f"Invalid character(s) in term '%{expression}%'")
-    return search(expression)
+    return search(_BOUNDS.sub(_bounds, expression))
+
+
+def _bounds(found: re.Match[str]) -> str:
+    """``{,5}`` is ``{0,5}`` here, which for RE2 are four characters."""
+    least, most = found.groups()
+    return f"{{{least or 0},{most}}}" if least or most else found[0]
 
 
 def search(expression: str) -> Test:
