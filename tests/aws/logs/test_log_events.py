@@ -55,6 +55,10 @@ def test_pages_to_and_fro(stream: Stream) -> None:
     assert texts(end) == [] and end["nextBackwardToken"] == oldest["nextBackwardToken"]
     end = stream.get(nextToken=newest["nextForwardToken"])
     assert texts(end) == [] and end["nextForwardToken"] == newest["nextForwardToken"]
+    back = stream.get(limit=2, nextToken=end["nextBackwardToken"])
+    assert texts(back) == ["m8", "m9"], "from beyond the end back to the last event"
+    beginning = stream.get(nextToken=oldest["nextBackwardToken"])
+    assert texts(stream.get(limit=2, nextToken=beginning["nextForwardToken"])) == ["m0", "m1"]
     stream.put("late", at=stream.now)
     assert texts(stream.get(nextToken=newest["nextForwardToken"])) == ["late"]
     assert newest["nextForwardToken"].startswith("f/") and newest["nextForwardToken"].endswith("/s")

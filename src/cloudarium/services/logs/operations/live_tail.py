@@ -12,9 +12,9 @@ from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import arns
 from cloudarium.services.logs.errors import invalid, not_possible, too_many
+from cloudarium.services.logs.filters.quotas import checked_pattern
 from cloudarium.services.logs.filters.tails import MOST_SESSIONS, Tail, Tails, identifier
 from cloudarium.services.logs.lookup import group_identified
-from cloudarium.services.logs.patterns import PatternError, compiled
 from cloudarium.services.logs.resources import STANDARD
 from cloudarium.services.logs.start import running
 
@@ -40,10 +40,7 @@ async def start_live_tail(ctx: Context, request: StartLiveTailRequestTypeDef) ->
         raise invalid("logStreamNames and logStreamNamePrefixes are mutually exclusive parameters.")
     if (names or prefixes) and len(groups) > 1:
         raise invalid("Log streams can be specified only when one log group is.")
-    try:
-        pattern = compiled(request.get("logEventFilterPattern") or "")
-    except PatternError as error:
-        raise invalid(f"Invalid filter pattern: {error}") from error
+    pattern = checked_pattern(request.get("logEventFilterPattern") or "")
     tails = running(ctx.cloud).filters.tails
     if tails.count(ctx.account) >= MOST_SESSIONS:
         raise too_many()

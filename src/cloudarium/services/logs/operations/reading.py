@@ -9,8 +9,8 @@ from cloudarium.kernel.service import operation
 from cloudarium.services.logs import tokens
 from cloudarium.services.logs.errors import invalid, no_group, no_stream, not_found, not_possible
 from cloudarium.services.logs.eventids import event_id, page_token, parse_page_token, parse_pointer, pointer
+from cloudarium.services.logs.filters.quotas import checked_pattern
 from cloudarium.services.logs.lookup import group_of, owner
-from cloudarium.services.logs.patterns import PatternError, compiled
 from cloudarium.services.logs.reading.masking import mask_of
 from cloudarium.services.logs.reading.pages import Event, read
 from cloudarium.services.logs.resources import STANDARD, LogGroup
@@ -28,7 +28,6 @@ _LATEST = 1 << 42
 """No event is as late as this (the year 2109): tokens hold times up to here."""
 _DESCENDING_FROM = 1_704_067_200_000
 """2024-01-01: FilterLogEvents goes backwards only from there on."""
-_FILTER_STREAMS = 100
 
 
 def _oldest(ctx: Context, group: LogGroup) -> int:
@@ -69,9 +68,14 @@ async def get_log_events(ctx: Context, request: GetLogEventsRequestTypeDef) -> A
     page = await read(storage, group.uid, low, high, [row.id], after=after, backwards=backwards, limit=limit)
     found = page.events[::-1] if backwards else page.events
     if found:
-        before, beyond = (found[0].time, found[0].seq), found[-1].place
+        before, beyond = found[0].place, found[-1].place
+    elif after is None:
+        before = beyond = start, -1
     else:
-        before = beyond = after if after is not None else (start, -1)
+        # The token that was given comes back. The other one leads back to what the page before it showed: neither
+        # way is the event at its place itself included.
+        time, seq = after
+        before, beyond = (after, (time, seq - 1)) if backwards else ((time, seq + 1), after)
     mask = mask_of(group, bool(request.get("unmask")))
     return {
         "events": [{"timestamp": each.time, "message": mask(each), "ingestionTime": each.ingested} for each in found],
@@ -86,10 +90,7 @@ async def filter_log_events(ctx: Context, request: FilterLogEventsRequestTypeDef
     group = group_of(ctx, request)
     if group.log_class != STANDARD:
         raise not_possible(f"FilterLogEvents is not supported for log groups of the class {group.log_class}.")
-    try:
-        pattern = compiled(request.get("filterPattern") or "")
-    except PatternError as error:
-        raise invalid(f"Invalid filter pattern: {error}") from error
+    pattern = checked_pattern(request.get("filterPattern") or "")
     place = tokens.position(request)
     backwards = request.get("startFromHead") is False
     after = None
