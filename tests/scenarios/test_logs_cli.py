@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,30 @@ def test_logs_tail(account: Account) -> None:
         pytest.skip("this version of the AWS CLI has no `logs tail`")
     assert done.returncode == 0, done.stderr
     assert [line.partition(" ")[2] for line in done.stdout.splitlines()] == [f"line {i}" for i in range(300)]
+
+
+def test_a_live_tail(account: Account) -> None:
+    """``aws logs start-live-tail`` prints what comes in, with the variables of ``cloudarium env``."""
+    account.logs.create_log_group(logGroupName="g")
+    account.logs.create_log_stream(logGroupName="g", logStreamName="s")
+    arn = f"arn:aws:logs:us-east-1:{account.number}:log-group:g"
+    command = [sys.executable, str(Path(sys.executable).parent / "aws"), "logs", "start-live-tail"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(account.cloud.folder / "home"), "PYTHONUNBUFFERED": "1"}
+    watching = subprocess.Popen(
+        [*command, "--log-group-identifiers", arn, "--log-event-filter-pattern", "ERROR"],
+        env=environment | account.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert watching.stdout is not None
+        readable = select.poll()
+        readable.register(watching.stdout, select.POLLIN)
+        for _ in range(60):
+            now = int(account.now() * 1000)
+            events = [{"timestamp": now, "message": "fine"}, {"timestamp": now, "message": "ERROR seen"}]
+            account.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+            if readable.poll(500):
+                break
+        assert watching.stdout.readline() == "ERROR seen\n"
+    finally:
+        watching.kill()
+        watching.communicate()

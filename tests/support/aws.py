@@ -50,6 +50,7 @@ class Account:
             "AWS_DEFAULT_REGION": region,
             "AWS_REGION": region,
             "AWS_ENDPOINT_URL": cloud.endpoint,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_PAGER": "",
             "AWS_CONFIG_FILE": "/nonexistent",
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",

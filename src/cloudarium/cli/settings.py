@@ -23,6 +23,8 @@ def env(options: argparse.Namespace) -> int:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": options.region,
         "AWS_REGION": options.region,
+        # Some calls (StartLiveTail) go to a name made of a prefix and the endpoint's, which here is an address.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "CLOUDARIUM_PORT": str(options.port),
     }
     if options.json:

@@ -147,6 +147,41 @@ def test_a_subscription_to_kinesis(group: Group) -> None:
     assert group.logs.describe_subscription_filters(logGroupName="g")["subscriptionFilters"] == []
 
 
+def test_a_subscription_tells_fields_and_where_events_come_from(group: Group) -> None:
+    kinesis = group.account.kinesis
+    kinesis.create_stream(StreamName="k3", ShardCount=1)
+    arn = f"arn:aws:kinesis:us-east-1:{group.account.number}:stream/k3"
+    group.logs.put_subscription_filter(
+        logGroupName="g", filterName="sub", filterPattern="[level = ERROR, ..., size]", destinationArn=arn,
+        roleArn="arn:aws:iam::1:role/r", emitSystemFields=["@aws.account", "@aws.region", "@source.log"],
+    )  # fmt: skip
+    group.put("ERROR a 12", "fine", "ERROR 7")
+    until(lambda: len(records(kinesis, "k3")) == 2, "the events are delivered")
+    one, two = records(kinesis, "k3")[1]["logEvents"]
+    assert one["extractedFields"] == {"level": "ERROR", "2": "a", "size": "12"}
+    assert two["extractedFields"] == {"level": "ERROR", "size": "7"}
+    assert (one["@aws.account"], one["@aws.region"], one["@source.log"]) == (group.account.number, "us-east-1", "g")
+
+
+def test_system_fields_are_dimensions_too(group: Group) -> None:
+    def put(**more: Any) -> None:
+        given = {"metricName": "m", "metricNamespace": "App", "metricValue": "1"} | more
+        group.logs.put_metric_filter(
+            logGroupName="g", filterName="f", filterPattern="[a, b]", metricTransformations=[given],
+            emitSystemFieldDimensions=["@aws.account", "@aws.region"],
+        )  # fmt: skip
+
+    with pytest.raises(ClientError, match="at most 3 dimensions"):
+        put(dimensions={"A": "$a", "B": "$b"})
+    put(defaultValue=0)
+    where = {"@aws.account": group.account.number, "@aws.region": "us-east-1"}
+    group.account.cloud.advance("60s")
+    group.put("alone")
+    group.account.cloud.advance("60s")
+    group.put("a b")
+    assert group.sums("m", **where) == [0, 1]
+
+
 def test_subscriptions_that_are_refused(group: Group) -> None:
     def put(arn: str, name: str = "s") -> str:
         with pytest.raises(ClientError) as caught:

@@ -69,6 +69,7 @@ def test_env(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:4566" in out
     assert "export AWS_ACCESS_KEY_ID=test" in out
     assert "export AWS_DEFAULT_REGION=us-east-1" in out
+    assert "export AWS_DISABLE_HOST_PREFIX_INJECTION=true" in out
 
     assert main(["env", "--port", "4600", "--account", "123456789012", "--region", "eu-west-1", "--json"]) == 0
     variables = json.loads(capsys.readouterr().out)

@@ -15,6 +15,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.metrics import Bucket, MetricKey
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.patterns import Pattern, compiled
+from cloudarium.services.logs.patterns.values import number
 from cloudarium.services.logs.resources import LogGroup, MetricFilter
 from cloudarium.services.logs.storage.batch import Batch
 
@@ -65,7 +66,7 @@ class MetricFilters:
 
     def see(self, scope: Scope, group: LogGroup, stream_name: str, batch: Batch) -> None:
         """Events came in."""
-        system = {"@aws.account": scope.account, "@aws.region": scope.region}
+        system = _system(scope)
         for hook in self._of(scope, group.uid):
             chosen = hook.pattern.select(batch)
             for second, key, bucket in hook.points(batch, chosen, system):
@@ -89,7 +90,9 @@ class MetricFilters:
             if matched or found is None or (default := found.transformation.default) is None:
                 continue
             made = found.transformation
-            self._cloud.metrics.record(scope, made.namespace, made.name, {}, default, made.unit, at=at)
+            system = _system(scope)
+            fixed = {name: system[name] for name in found.system_dimensions}
+            self._cloud.metrics.record(scope, made.namespace, made.name, fixed, default, made.unit, at=at)
 
 
 class _Hook:
@@ -138,9 +141,11 @@ class _Fields:
         return (self._pattern.value(self._message, name) or "")[:1024]
 
 
+def _system(scope: Scope) -> dict[str, str]:
+    """Dimensions that every event of a group has."""
+    return {"@aws.account": scope.account, "@aws.region": scope.region}
+
+
 def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    value = number(text)
+    return value if value is not None and math.isfinite(value) else None

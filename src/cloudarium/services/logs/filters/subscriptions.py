@@ -18,7 +18,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.eventids import event_id
 from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
 from cloudarium.services.logs.filters.envelope import data_messages
-from cloudarium.services.logs.patterns import compiled
+from cloudarium.services.logs.patterns import Pattern, compiled
 from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.storage import Batch, LogStorage
 
@@ -88,11 +88,12 @@ class Subscriptions:
     ) -> None:
         oldest = int(self._cloud.clock.now() * 1000) - _GIVE_UP
         chosen: dict[int, list[int]] = {}
-        for index in compiled(made.pattern).select(batch):
+        pattern = compiled(made.pattern)
+        for index in pattern.select(batch):
             if batch.ingested[index] >= oldest:
                 chosen.setdefault(batch.streams[index], []).append(index)
         names = self._storage.catalog.names(chosen)
-        system = {"@aws.account": scope.account, "@aws.region": scope.region}
+        system = {"@aws.account": scope.account, "@aws.region": scope.region, "@source.log": group.name}
         extra = {field: system[field] for field in made.system_fields if field in system}
         for stream, indexes in chosen.items():
             if (stream_name := names.get(stream)) is None:
@@ -103,6 +104,7 @@ class Subscriptions:
                         "id": event_id(batch.times[i], batch.seqs[i]),
                         "timestamp": batch.times[i],
                         "message": batch.message(i).decode(errors="replace"),
+                        **_fields(pattern, batch.message(i)),
                         **extra,
                     }
                     for i in indexes[at : at + _MOST_EVENTS]
@@ -131,3 +133,10 @@ class Subscriptions:
             raise
         record(scope, "AWS/Logs", "ForwardedBytes", dimensions, len(packed), "Bytes")
         record(scope, "AWS/Logs", "ForwardedLogEvents", dimensions, count)
+
+
+def _fields(pattern: Pattern, message: bytes) -> dict[str, dict[str, str]]:
+    """What a pattern of fields separated by spaces took from a message: destinations get it beside the message."""
+    if pattern.kind != "delimited":
+        return {}
+    return {"extractedFields": {name.removeprefix("$"): value for name, value in pattern.extract(message).items()}}

@@ -42,8 +42,10 @@ def put_metric_filter(ctx: Context, request: PutMetricFilterRequestTypeDef) -> A
     pattern = checked_pattern(request["filterPattern"])
     transformation = _transformation(request["metricTransformations"][0], pattern)
     system = tuple(request.get("emitSystemFieldDimensions") or ())
-    if any(each not in _SYSTEM_FIELDS for each in system):
+    if any(each not in _SYSTEM_FIELDS for each in system) or len(set(system)) < len(system):
         raise invalid(f"emitSystemFieldDimensions must be among {', '.join(_SYSTEM_FIELDS)}.")
+    if len(system) + len(transformation.dimensions) > _MOST_DIMENSIONS:
+        raise too_many(f"A metric filter may have at most {_MOST_DIMENSIONS} dimensions.")
     table = ctx.table(MetricFilter)
     key = f"{group.uid}/{request['filterName']}"
     old = table.get(ctx.scope, key)
@@ -75,8 +77,6 @@ def _transformation(given: Mapping[str, Any], pattern: Pattern) -> Transformatio
             )
         if pattern.kind == "terms":
             raise invalid("The specified filter pattern does not support dimensions")
-        if len(dimensions) > _MOST_DIMENSIONS:
-            raise too_many(f"A metric filter may have at most {_MOST_DIMENSIONS} dimensions.")
         for field in dimensions.values():
             if not pattern.defines(field):
                 raise invalid(f"Invalid metric transformation: the dimension value '{field}' is not a field.")

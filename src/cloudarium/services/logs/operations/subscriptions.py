@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MOST = 2
 """Subscription filters of a log group."""
-_SYSTEM_FIELDS = ("@aws.account", "@aws.region")
+_SYSTEM_FIELDS = ("@aws.account", "@aws.region", "@source.log")
 
 
 @operation(partial="applyOnTransformedLogs and fieldSelectionCriteria are refused; roleArn is not assumed")
