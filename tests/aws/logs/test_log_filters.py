@@ -240,6 +240,39 @@ def test_a_live_tail(group: Group) -> None:
         logs.start_live_tail(logGroupIdentifiers=["g"])
 
 
+def test_what_is_masked_leaves_masked(group: Group) -> None:
+    """By subscriptions, metric filters and exports; live tails see the same batch as metric filters."""
+    kinesis, s3 = group.account.kinesis, group.account.s3
+    kinesis.create_stream(StreamName="k4", ShardCount=1)
+    arn = f"arn:aws:kinesis:us-east-1:{group.account.number}:stream/k4"
+    group.logs.put_subscription_filter(
+        logGroupName="g", filterName="sub", filterPattern="", destinationArn=arn, roleArn="arn:aws:iam::1:role/r"
+    )
+    group.metric_filter("{ $.mail = * }", dimensions={"Mail": "$.mail"})
+    identifier = "arn:aws:dataprotection::aws:data-identifier/EmailAddress"
+    operations: list[dict[str, Any]] = [{"Audit": {"FindingsDestination": {}}}, {"Deidentify": {"MaskConfig": {}}}]
+    statements = [{"DataIdentifier": [identifier], "Operation": operation} for operation in operations]
+    document = json.dumps({"Name": "p", "Version": "2021-06-01", "Statement": statements})
+    group.logs.put_data_protection_policy(logGroupIdentifier="g", policyDocument=document)
+    group.put('{"mail": "a@b.org"}')
+    until(lambda: len(records(kinesis, "k4")) == 2, "the event is delivered")
+    assert records(kinesis, "k4")[1]["logEvents"][0]["message"] == '{"mail": "*******"}'
+    assert group.sums("f", Mail="*******") == [1] and group.sums("f", Mail="a@b.org") == []
+    bucket = f"masked-{group.account.number}"
+    s3.create_bucket(Bucket=bucket)
+    now = int(group.account.now() * 1000)
+    task = group.logs.create_export_task(logGroupName="g", fromTime=0, to=now + 1000, destination=bucket)["taskId"]
+    group.account.cloud.advance("5s")
+
+    def status() -> str:
+        found = group.logs.describe_export_tasks(taskId=task)["exportTasks"][0]["status"]
+        return str(found["code"])
+
+    until(lambda: status() == "COMPLETED", "the export is done")
+    body = s3.get_object(Bucket=bucket, Key=f"exportedlogs/{task}/web-1/000000.gz")["Body"].read()
+    assert gzip.decompress(body).endswith(b' {"mail": "*******"}\n')
+
+
 def test_an_export(group: Group) -> None:
     s3 = group.account.s3
     bucket = f"exports-{group.account.number}"
@@ -253,6 +286,8 @@ def test_an_export(group: Group) -> None:
     )["taskId"]
     with pytest.raises(ClientError, match="LimitExceededException"):
         group.logs.create_export_task(logGroupName="g", fromTime=0, to=now, destination=bucket)
+    with pytest.raises(ClientError, match="earlier than the creation"):
+        group.logs.create_export_task(logGroupName="g", fromTime=0, to=1, destination=bucket)
     group.account.cloud.advance("5s")
 
     def shown() -> Any:

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope
-from cloudarium.services.logs.resources import ExportTask
+from cloudarium.services.logs.errors import no_group
+from cloudarium.services.logs.reading.masking import masked
+from cloudarium.services.logs.resources import ExportTask, LogGroup
 from cloudarium.services.logs.storage import Batch, LogStorage
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class Exports:
         self._cloud = cloud
         self._storage = storage
         self._tasks = cloud.store.table(ExportTask)
+        self._groups = cloud.store.table(LogGroup)
 
     def every(self) -> Iterable[tuple[Scope, str]]:
         """Tasks that are not over."""
@@ -64,15 +67,28 @@ class Exports:
         after: str | None = None
         while rows := catalog.by_name(task.group, prefix=task.stream_prefix, after=after, limit=100):
             for row in rows:
+                current = self._tasks.get(scope, task.id)
+                if current is None or current.status != "RUNNING":
+                    return
                 # "from" and "to" are both included.
                 if row.last is not None and row.first is not None and row.last >= task.start and row.first <= task.end:
                     await self._stream(scope, task, row.id, row.name)
             after = rows[-1].name
-            current = self._tasks.get(scope, task.id)
-            if current is None or current.status != "RUNNING":
-                return
+        self._group(scope, task)
+
+    def _group(self, scope: Scope, task: ExportTask) -> LogGroup:
+        """The task's group; raises ResourceNotFoundException once it is deleted."""
+        found = self._groups.find(scope, "uid", task.group)
+        if not found:
+            raise no_group()
+        return found[0]
 
     async def _stream(self, scope: Scope, task: ExportTask, stream: int, name: str) -> None:
+        group = self._group(scope, task)
+        start = task.start
+        if group.retention is not None:
+            # What has expired is not exported, whether or not its file is gone yet.
+            start = max(start, int((self._cloud.clock.now() - group.retention * 86_400) * 1000))
         s3 = self._cloud.context(scope, "logs").aws.s3
         # A stream's name may have slashes, which would make folders of it.
         folder = f"{task.prefix}/{task.id}/{name.replace('/', '-')}"
@@ -83,8 +99,8 @@ class Exports:
             await s3.put_object(Bucket=task.bucket, Key=f"{folder}/{number:06d}.gz", Body=body)
 
         written = 0
-        for batch in self._storage.scan(task.group, task.start, task.end, [stream]):
-            packed += packer.compress(_lines(batch))
+        for batch in self._storage.scan(task.group, start, task.end, [stream]):
+            packed += packer.compress(_lines(masked(self._group(scope, task), batch)))
             written += len(batch)
             if len(packed) >= _FILE_BYTES:
                 await put()

@@ -14,9 +14,10 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.filters.metrics import MetricFilters
 from cloudarium.services.logs.filters.subscriptions import Subscriptions
 from cloudarium.services.logs.filters.tails import Tails
+from cloudarium.services.logs.reading.masking import masked
 from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.storage import LogStorage
-from cloudarium.services.logs.storage.batch import Batch, of_stream
+from cloudarium.services.logs.storage.batch import of_stream
 
 
 class Incoming:
@@ -52,9 +53,9 @@ class Incoming:
     ) -> None:
         """Events of a stream have been stored; ``first`` is the first one's sequence number, ``now`` milliseconds."""
         self._count(scope, group.name, len(times), sum(map(len, messages)))
-        batch: Batch | None = None
         if self.metrics.wanted(scope, group.uid) or self.tails.wanted(group.uid):
-            batch = of_stream(stream, first, now, array("q", times), array("I", map(len, messages)), b"".join(messages))
+            taken = of_stream(stream, first, now, array("q", times), array("I", map(len, messages)), b"".join(messages))
+            batch = masked(group, taken)
             self.metrics.see(scope, group, stream_name, batch)
             self.tails.see(scope, group, stream_name, batch)
         self.subscriptions.wake(scope, group.uid)

@@ -19,6 +19,7 @@ from cloudarium.services.logs.eventids import event_id
 from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
 from cloudarium.services.logs.filters.envelope import data_messages
 from cloudarium.services.logs.patterns import Pattern, compiled
+from cloudarium.services.logs.reading.masking import masked
 from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.storage import Batch, LogStorage
 
@@ -76,7 +77,7 @@ class Subscriptions:
         place = self._delivered.get(scope, name)
         start = place.next if place is not None else 0
         for batch in self._storage.since(made.group, start):
-            await self._send(scope, groups[0], made, target, batch)
+            await self._send(scope, groups[0], made, target, masked(groups[0], batch))
             if self._filters.get(scope, name) is None:
                 return None
             self._delivered.put(scope, Delivered(key=name, next=batch.seqs[-1] + 1))

@@ -39,6 +39,8 @@ async def create_export_task(ctx: Context, request: Answer) -> Answer:
     start, end = request["from"], request["to"]
     if end <= start:
         raise invalid("The 'from' timestamp must be earlier than the 'to' timestamp.")
+    if end < group.created:
+        raise invalid("The 'to' timestamp must not be earlier than the creation of the log group.")
     bucket, prefix = request["destination"], request.get("destinationPrefix") or "exportedlogs"
     table = ctx.table(ExportTask)
     if any(each.status in _ACTIVE for each in table.all(ctx.scope)):
