@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,12 @@ from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.identity import root
-from cloudarium.kernel.service import snake_case
+from cloudarium.kernel.service import _collect, snake_case
 from cloudarium.kernel.store import Scope, Store
 from cloudarium.services import logs
 from cloudarium.services.logs.eventids import pointer
-from cloudarium.services.logs.resources import LogGroup
+from cloudarium.services.logs.filters import subscriptions
+from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.start import running
 from cloudarium.services.logs.storage import store as store_module
 from cloudarium.services.logs.storage.temporary import TemporaryFolder
@@ -53,6 +57,42 @@ def test_every_operation_is_one_of_aws() -> None:
     known = {snake_case(name) for name in models.load("logs").operations}
     ours = set(logs.SERVICE.operations())
     assert len(ours) > 40 and ours <= known
+
+
+def test_no_operation_is_there_twice() -> None:
+    places = Counter((name, info.function.__module__) for name, info in _collect(logs.SERVICE._operations_module))
+    named = Counter(name for name, _ in places)
+    assert [name for name, count in named.items() if count > 1] == []
+
+
+async def test_a_subscription_goes_on_after_a_damaged_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of events that were delivered and then lost are given to others, which are delivered too."""
+    sent: list[bytes] = []
+
+    class Sink:
+        kind, type = "kinesis", "Kinesis"
+
+        async def send(self, packed: bytes, partition: str) -> None:
+            sent.append(packed)
+
+    monkeypatch.setattr(subscriptions, "target_of", lambda *_: Sink())
+    aws = client(cloud)
+    await aws.create_log_group(logGroupName="g")
+    await aws.create_log_stream(logGroupName="g", logStreamName="s")
+    group = cloud.store.table(LogGroup).get(SCOPE, "g")
+    assert group is not None
+    key = f"{group.uid}/f"
+    async with cloud.store.transaction():
+        cloud.store.table(Delivered).put(SCOPE, Delivered(key=key, next=50))
+        made = SubscriptionFilter(key=key, group=group.uid, name="f", pattern="", destination="arn", created=0)
+        cloud.store.table(SubscriptionFilter).put(SCOPE, made)
+    # As at every start.
+    cloud.enqueue(subscriptions.NAME, (SCOPE, key))
+    await cloud.clock.settle()
+    await put(cloud, "g", "s", "new")
+    await cloud.clock.settle()
+    (packed,) = sent
+    assert [event["message"] for event in json.loads(gzip.decompress(packed))["logEvents"]] == ["new"]
 
 
 async def test_a_record_by_its_pointer(cloud: Cloud) -> None:

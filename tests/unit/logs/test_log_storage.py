@@ -48,7 +48,7 @@ class Store:
         return found
 
     def texts(self, **how) -> list[str]:  # type: ignore[no-untyped-def]
-        return [m.decode() for batch in self.storage.scan(GROUP, **how) for m in batch.messages()]
+        return [m.decode(errors="replace") for batch in self.storage.scan(GROUP, **how) for m in batch.messages()]
 
 
 @pytest.fixture
@@ -141,6 +141,53 @@ async def test_a_segment_half_written_does_not_count(store: Store, small: None) 
     assert not sealed.with_suffix(".wal").exists()
     row = store.storage.catalog.find(GROUP, "a")
     assert row is not None and (row.last, row.ingested) == (5000, 77)
+
+
+async def test_damage_within_a_growing_file_costs_only_what_is_damaged(store: Store) -> None:
+    a = store.stream("a")
+    texts = [b"zero", b"one", b"two", b"three"]
+    sizes = [0]
+    path = store.root / GROUP / f"{0:016x}.wal"
+    for number, text in enumerate(texts):
+        store.storage.append(GROUP, a, 9, [number], [text])
+        sizes.append(path.stat().st_size)
+    # What a client sent may look like a frame.
+    store.storage.append(GROUP, a, 9, [4], [path.read_bytes()[sizes[1] : sizes[2]] + b"x" * 99])
+    data = bytearray(path.read_bytes())
+    data[sizes[1] + 60] ^= 0xFF
+    path.write_bytes(data)
+    store.reopen()
+    assert store.texts()[:3] == ["zero", "two", "three"]
+    assert store.storage.append(GROUP, a, 9, [5], [b"after"]) == 5
+    data = bytearray(path.read_bytes())
+    data[0:4] = b"none"
+    path.write_bytes(data)
+    store.reopen()
+    assert [text for text in store.texts() if "CWLF" not in text] == ["two", "three", "after"]
+    assert [seq for batch in store.storage.since(GROUP, 3) for seq in batch.seqs] == [3, 4, 5]
+    # Cut off in the middle of the frame that holds another one.
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"CWLF", whole.index(b"three")) + 170])
+    store.reopen()
+    assert store.texts() == ["two", "three"]
+
+
+async def test_a_damaged_segment_costs_only_its_damaged_blocks(store: Store, small: None) -> None:
+    a = store.stream("a")
+    for number in range(200):
+        store.storage.append(GROUP, a, 9, [number], [f"event {number}".encode()])
+    await store.settle()
+    first, second, *_ = sorted((store.root / GROUP).glob("*.seg"))
+    block = segment_module.Segment(first).index.blocks[0]
+    for path, at in ((first, block.offset + block.columns + 12), (second, -30)):
+        data = bytearray(path.read_bytes())
+        data[at] ^= 0xFF
+        path.write_bytes(data)
+    store.reopen()
+    lost = {*range(block.count), *range(int(second.stem, 16), int(sorted((store.root / GROUP).glob("*"))[2].stem, 16))}
+    assert store.texts() == [f"event {number}" for number in range(200) if number not in lost]
+    assert [seq for batch in store.storage.since(GROUP, 3) for seq in batch.seqs] == sorted(set(range(200)) - lost)
+    assert store.storage.append(GROUP, a, 9, [300], [b"after"]) == 200
 
 
 async def test_closing_while_a_file_is_sealed_loses_nothing(store: Store, small: None) -> None:

@@ -75,7 +75,10 @@ class Subscriptions:
             return None
         target = target_of(self._cloud, scope, made.destination)
         place = self._delivered.get(scope, name)
-        start = place.next if place is not None else 0
+        # Should events that were delivered be lost to a damaged file, their numbers are given to others.
+        start = min(place.next, self._storage.next(made.group)) if place is not None else 0
+        if place is not None and start < place.next:
+            self._delivered.put(scope, Delivered(key=name, next=start))
         for batch in self._storage.since(made.group, start):
             await self._send(scope, groups[0], made, target, masked(groups[0], batch))
             if self._filters.get(scope, name) is None:

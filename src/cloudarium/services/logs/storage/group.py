@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -127,7 +128,7 @@ class Group:
         for wal in (*self.full, self.growing):
             for run in wal.runs(-(1 << 62), 1 << 62, None, seq):
                 batch = wal.load(run)
-                yield batch.cut(max(0, seq - batch.seqs[0]), len(batch))
+                yield batch.cut(bisect_left(batch.seqs, seq), len(batch))
 
     # -- forgetting ------------------------------------------------------------------------------------------------
 
@@ -147,13 +148,10 @@ class Group:
 
 
 def _block(owner: Segment, block: Block, streams: frozenset[int] | None) -> Batch | None:
-    try:
-        batch = owner.load(block)
-    except FileNotFoundError:
-        return None
-    return (
-        batch if streams is None or (block.streams and streams.issuperset(block.streams)) else batch.of_streams(streams)
-    )
+    batch = owner.load(block)
+    if batch is None or streams is None or (block.streams and streams.issuperset(block.streams)):
+        return batch
+    return batch.of_streams(streams)
 
 
 def _run(wal: Wal, run: list[int]) -> Batch:
@@ -161,8 +159,8 @@ def _run(wal: Wal, run: list[int]) -> Batch:
 
 
 def _tail(owner: Segment, seq: int) -> Iterator[Batch]:
-    try:
-        whole = joined([owner.load(block) for block in owner.index.blocks]).by_sequence()
-    except FileNotFoundError:
-        return
-    yield whole.cut(max(0, seq - whole.seqs[0]), len(whole))
+    parts = [batch for block in owner.index.blocks if (batch := owner.load(block)) is not None]
+    if parts:
+        whole = joined(parts).by_sequence()
+        if whole.seqs[-1] >= seq:
+            yield whole.cut(bisect_left(whole.seqs, seq), len(whole))

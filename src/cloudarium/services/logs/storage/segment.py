@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from array import array
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from cloudarium.services.logs.storage.batch import Batch
+
+log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 512 * 1024
 BLOCK_EVENTS = 8_192
@@ -44,13 +47,15 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
 class Segment:
     """One ``.seg`` file."""
 
-    __slots__ = ("index", "path", "stored")
+    __slots__ = ("damaged", "index", "path", "stored")
 
     def __init__(self, path: Path) -> None:
         """Read the index; raises ``ValueError`` for a file that is none of ours or not whole."""
         import zstandard
 
         self.path = path
+        self.damaged: set[int] = set()
+        """Where blocks begin that could not be read: said once."""
         with path.open("rb") as file:
             self.stored = file.seek(0, os.SEEK_END)
             if self.stored < 2 * len(_MAGIC) + 4:
@@ -62,7 +67,10 @@ class Segment:
                 raise ValueError(f"{path} is not a whole segment")
             file.seek(self.stored - len(_MAGIC) - 4 - length)
             packed = file.read(length)
-        self.index = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(packed), type=Index)
+        try:
+            self.index = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(packed), type=Index)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"the index of {path} is damaged: {error}") from error
 
     def blocks(self, start: int, end: int, streams: frozenset[int] | None) -> Iterator[Block]:
         """Blocks that may have events between two times (inclusive) of some streams."""
@@ -72,18 +80,35 @@ class Segment:
             if block.first <= end and block.last >= start and wanted:
                 yield block
 
-    def load(self, block: Block) -> Batch:
-        """Read and unpack one block; raises ``FileNotFoundError`` once the segment is gone."""
+    def load(self, block: Block) -> Batch | None:
+        """Read and unpack one block; None once the segment is gone, or when something has damaged the block."""
         import zstandard
 
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
         try:
             data = os.pread(fd, block.columns + block.texts, block.offset)
         finally:
             os.close(fd)
+        try:
+            return self._unpacked(data, block)
+        except (zstandard.ZstdError, ValueError) as error:
+            if block.offset not in self.damaged:
+                self.damaged.add(block.offset)
+                log.error("%d log events cannot be read and are left out: %s is damaged: %s",
+                          block.count, self.path, error)  # fmt: skip
+            return None
+
+    def _unpacked(self, data: bytes, block: Block) -> Batch:
+        import zstandard
+
         unpack = zstandard.ZstdDecompressor().decompress
         columns = memoryview(unpack(data[: block.columns]))
         count = block.count
+        if len(columns) != 36 * count + 4:
+            raise ValueError("columns of the wrong length")
         longs = []
         for position in range(4):
             column = array("q")
@@ -98,7 +123,7 @@ def write(path: Path, events: Batch, end: int) -> None:
     """Write sorted events as a segment; the file has its name only once it is whole. ``end``: next sequence number."""
     import zstandard
 
-    pack = zstandard.ZstdCompressor(level=1, write_content_size=True).compress
+    pack = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True).compress
     temporary = path.with_suffix(".tmp")
     blocks: list[Block] = []
     with temporary.open("wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from array import array
@@ -10,6 +11,8 @@ from pathlib import Path
 from zlib import crc32
 
 from cloudarium.services.logs.storage.batch import Batch, joined, of_stream
+
+log = logging.getLogger(__name__)
 
 _HEADER = struct.Struct("<4sIIqqqqqI")
 """Magic, length and checksum of what follows; sequence number of the first event, stream, first and last time, time of
@@ -96,18 +99,47 @@ class Wal:
 
     def _recover(self) -> None:
         end = os.fstat(self._fd).st_size
-        while self.size < end:
-            header = os.pread(self._fd, _HEADER.size, self.size)
-            if len(header) < _HEADER.size:
-                break
-            magic, length, checksum, *fields = _HEADER.unpack(header)
-            if magic != _MAGIC or self.size + _HEADER.size + length > end:
-                break
-            if crc32(os.pread(self._fd, length, self.size + _HEADER.size)) != checksum:
-                break
-            self._note(_HEADER.size + length, *fields)
+        while (frame := self._frame(self.size, end)) is not None:
+            self._note(*frame)
         if self.size < end:
-            os.ftruncate(self._fd, self.size)
+            self._cut_away(end)
+
+    def _frame(self, at: int, end: int) -> tuple[int, int, int, int, int, int, int] | None:
+        """Length and fields of a frame, if there is a whole one."""
+        header = os.pread(self._fd, _HEADER.size, at)
+        if len(header) < _HEADER.size:
+            return None
+        magic, length, checksum, seq, stream, first, last, ingested, count = _HEADER.unpack(header)
+        if magic != _MAGIC or at + _HEADER.size + length > end:
+            return None
+        if crc32(os.pread(self._fd, length, at + _HEADER.size)) != checksum:
+            return None
+        return _HEADER.size + length, seq, stream, first, last, ingested, count
+
+    def _cut_away(self, end: int) -> None:
+        """Remove what is no frame. A crash leaves that at the end only: frames behind it tell of other damage.
+
+        Nothing within a frame that was cut off or damaged counts as one: messages may hold what looks like a frame.
+        """
+        begin, rest = self.size, os.pread(self._fd, end - self.size, self.size)
+        told = rest.startswith(_MAGIC) and len(rest) >= _HEADER.size
+        kept, found = bytearray(), rest.find(_MAGIC, _HEADER.size + _HEADER.unpack_from(rest)[1] if told else 1)
+        while found >= 0:
+            frame = self._frame(begin + found, end)
+            if frame is not None:
+                kept += rest[found : found + frame[0]]
+                self._note(*frame)
+            found = rest.find(_MAGIC, found + (frame[0] if frame is not None else 1))
+        if not kept:
+            os.ftruncate(self._fd, begin)
+            return
+        log.error("%s is damaged: %d bytes between its events are left out", self.path, len(rest) - len(kept))
+        whole = self.path.with_suffix(".tmp")
+        with whole.open("wb") as file:
+            file.write(os.pread(self._fd, begin, 0) + kept)
+        os.rename(whole, self.path)
+        os.close(self._fd)
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
 
     def runs(self, start: int, end: int, streams: frozenset[int] | None, seq: int = 0) -> Iterator[list[int]]:
         """Frames with events from ``start`` to ``end`` (both inclusive) and from ``seq`` on, about 1 MiB together."""
