@@ -267,6 +267,27 @@ async def test_a_disk_that_takes_no_entity_takes_no_event(store: Store) -> None:
     assert store.texts() == ["y"] and store.storage.catalog.entities.of_group(GROUP) == {stream: [(0, "X")]}
 
 
+async def test_a_full_disk_keeps_nobody_from_reading(store: Store) -> None:
+    a = store.stream("a")
+    store.storage.append(GROUP, a, 1, [1], [b"x"])
+    catalog = store.storage.catalog
+    catalog.flush()
+    store.storage.append(GROUP, a, 3, [2], [b"y"])
+    catalog._db.execute("PRAGMA query_only = ON")
+    row = catalog.find(GROUP, "a")
+    assert row is not None and row[3:] == (1, 2, 3)
+    assert catalog.by_name(GROUP) == catalog.by_last(GROUP) == [row] and store.texts() == ["x", "y"]
+    for writing in (lambda: catalog.create(GROUP, "b", 0), lambda: catalog.delete(GROUP, "a"), catalog.flush):
+        with pytest.raises(OSError, match="readonly"):
+            writing()
+    with pytest.raises(OSError, match="readonly"):
+        store.storage.remove(GROUP)
+    assert not (store.root / GROUP).exists(), "what takes room is gone"
+    catalog._db.execute("PRAGMA query_only = OFF")
+    catalog.flush()
+    assert catalog.find(GROUP, "a") == row
+
+
 async def test_streams_are_listed_by_name_and_by_last_event(store: Store) -> None:
     for number, name in enumerate(("b", "a/2", "a/1", "c")):
         stream = store.stream(name)

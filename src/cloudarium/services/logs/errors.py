@@ -40,6 +40,11 @@ def not_possible(message: str) -> AwsError:
     return AwsError("InvalidOperationException", message, 400)
 
 
+def unavailable(error: OSError) -> AwsError:
+    """The disk refuses."""
+    return AwsError("ServiceUnavailableException", f"The request could not be stored: {error}", 503)
+
+
 def failed_validation(name: str, value: object, constraint: str) -> AwsError:
     """What a violated constraint of the model is answered with."""
     return invalid(

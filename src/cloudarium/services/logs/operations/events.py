@@ -6,10 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
-from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import entities
-from cloudarium.services.logs.errors import failed_validation, no_stream
+from cloudarium.services.logs.errors import failed_validation, no_stream, unavailable
 from cloudarium.services.logs.eventids import sequence_token
 from cloudarium.services.logs.ingest import check
 from cloudarium.services.logs.lookup import group_named
@@ -48,7 +47,7 @@ def put_log_events(ctx: Context, request: PutLogEventsRequestTypeDef) -> Answer:
             first = parts.storage.append(group.uid, stream, now, times, messages, entity)
         except OSError as error:
             log.error("log events could not be written: %s", error)
-            raise AwsError("ServiceUnavailableException", f"The events could not be stored: {error}", 503) from error
+            raise unavailable(error) from error
         parts.filters.ingested(ctx.scope, group, stream, request["logStreamName"], first, now, times, messages)
     answer: Answer = {"nextSequenceToken": sequence_token(stream, now)}
     if taken.rejected:

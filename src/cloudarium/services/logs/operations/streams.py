@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import arns, tokens
-from cloudarium.services.logs.errors import exists, invalid, no_stream
+from cloudarium.services.logs.errors import exists, invalid, no_stream, unavailable
 from cloudarium.services.logs.eventids import sequence_token
 from cloudarium.services.logs.lookup import check_stream_name, group_named, group_of
 from cloudarium.services.logs.resources import LogGroup
@@ -27,7 +27,11 @@ def create_log_stream(ctx: Context, request: CreateLogStreamRequestTypeDef) -> A
     """Make an empty stream."""
     group, name = group_named(ctx, request["logGroupName"]), request["logStreamName"]
     check_stream_name(name)
-    if not running(ctx.cloud).storage.catalog.create(group.uid, name, int(ctx.clock.now() * 1000)):
+    try:
+        made = running(ctx.cloud).storage.catalog.create(group.uid, name, int(ctx.clock.now() * 1000))
+    except OSError as error:
+        raise unavailable(error) from error
+    if not made:
         raise exists("The specified log stream already exists")
     return {}
 
@@ -36,7 +40,11 @@ def create_log_stream(ctx: Context, request: CreateLogStreamRequestTypeDef) -> A
 def delete_log_stream(ctx: Context, request: DeleteLogStreamRequestTypeDef) -> Answer:
     """Delete a stream; its events are no longer found and go with their files."""
     group = group_named(ctx, request["logGroupName"])
-    if running(ctx.cloud).storage.catalog.delete(group.uid, request["logStreamName"]) is None:
+    try:
+        gone = running(ctx.cloud).storage.catalog.delete(group.uid, request["logStreamName"])
+    except OSError as error:
+        raise unavailable(error) from error
+    if gone is None:
         raise no_stream()
     return {}
 

@@ -1,18 +1,23 @@
 """Log streams, in SQLite: found by name, listed by name or by the time of the last event.
 
 First and last times are written behind (``touch``): they follow from the frames and are made good from them after a
-crash, so that PutLogEvents costs no row.
+crash, so that PutLogEvents costs no row. A disk that is full keeps nobody from reading: what could not be written is
+looked up in memory. Whatever must be written raises ``OSError`` then.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from cloudarium.services.logs.storage.entities import Entities
+
+log = logging.getLogger(__name__)
 
 _KNOWN = 10_000
 """Streams whose ids are kept in memory."""
@@ -48,11 +53,13 @@ class Catalog:
         self.entities = Entities(self._db)
         self._ids: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._touched: dict[int, tuple[int, int, int]] = {}
+        self._refused = False
 
     def create(self, group: str, name: str, now: int) -> bool:
         """Make a stream; False when there is one of this name."""
         try:
-            self._db.execute("INSERT INTO streams (grp, name, created) VALUES (?, ?, ?)", (group, name, now))
+            with self._writing():
+                self._db.execute("INSERT INTO streams (grp, name, created) VALUES (?, ?, ?)", (group, name, now))
         except sqlite3.IntegrityError:
             return False
         return True
@@ -85,16 +92,18 @@ class Catalog:
         """Remove a stream; its id, or None when there was none."""
         found = self.id_of(group, name)
         if found is not None:
-            self.entities.forget(found)
-            self._db.execute("DELETE FROM streams WHERE id = ?", (found,))
+            with self._writing():
+                self.entities.forget(found)
+                self._db.execute("DELETE FROM streams WHERE id = ?", (found,))
             self._ids.pop((group, name), None)
             self._touched.pop(found, None)
         return found
 
     def delete_group(self, group: str) -> None:
         """Remove every stream of a group."""
-        self.entities.forget_group(group)
-        self._db.execute("DELETE FROM streams WHERE grp = ?", (group,))
+        with self._writing():
+            self.entities.forget_group(group)
+            self._db.execute("DELETE FROM streams WHERE grp = ?", (group,))
         for key in [key for key in self._ids if key[0] == group]:
             self._touched.pop(self._ids.pop(key), None)
 
@@ -115,28 +124,61 @@ class Catalog:
             first, last, ingested = min(first, old[0]), max(last, old[1]), max(ingested, old[2])
         self._touched[stream] = (first, last, ingested)
         if len(self._touched) >= _KNOWN:
-            self.flush()
+            self.try_flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OSError(str(error)) from error
 
     def flush(self) -> None:
         """Write what ``touch`` was told."""
         if not self._touched:
             return
         rows = [(first, last, ingested, stream) for stream, (first, last, ingested) in self._touched.items()]
+        with self._writing():
+            self._db.execute("BEGIN")
+            try:
+                self._db.executemany(
+                    "UPDATE streams SET first = min(ifnull(first, ?1), ?1), last = max(ifnull(last, ?2), ?2), "
+                    "ingested = max(ifnull(ingested, ?3), ?3) WHERE id = ?4",
+                    rows,
+                )
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
         self._touched.clear()
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "UPDATE streams SET first = min(ifnull(first, ?1), ?1), last = max(ifnull(last, ?2), ?2), "
-            "ingested = max(ifnull(ingested, ?3), ?3) WHERE id = ?4",
-            rows,
+        self._refused = False
+
+    def try_flush(self) -> None:
+        """The same, where it may as well be done later."""
+        try:
+            self.flush()
+        except OSError as error:
+            if not self._refused:
+                self._refused = True
+                log.error("the times of log streams could not be written: %s", error)
+
+    def _fresh(self, row: StreamRow) -> StreamRow:
+        """A row with what could not be written yet."""
+        if (touched := self._touched.get(row.id)) is None:
+            return row
+        first, last, ingested = touched
+        return row._replace(
+            first=first if row.first is None else min(first, row.first),
+            last=last if row.last is None else max(last, row.last),
+            ingested=ingested if row.ingested is None else max(ingested, row.ingested),
         )
-        self._db.execute("COMMIT")
 
     def find(self, group: str, name: str) -> StreamRow | None:
         """One stream by name."""
-        self.flush()
+        self.try_flush()
         query = f"SELECT {_COLUMNS} FROM streams WHERE grp = ? AND name = ?"
         row = self._db.execute(query, (group, name)).fetchone()
-        return StreamRow(*row) if row else None
+        return self._fresh(StreamRow(*row)) if row else None
 
     def ids_with_prefix(self, group: str, prefix: str) -> list[int]:
         """Ids of the streams whose names begin with ``prefix``."""
@@ -147,7 +189,7 @@ class Catalog:
         self, group: str, *, prefix: str = "", after: str | None = None, descending: bool = False, limit: int = 50
     ) -> list[StreamRow]:
         """Streams in order of their names, beyond ``after``."""
-        self.flush()
+        self.try_flush()
         conditions, values = ["grp = ?"], [group]
         if prefix:
             # No character of a name sorts behind the last code point.
@@ -158,13 +200,13 @@ class Catalog:
             values.append(after)
         order = "DESC" if descending else "ASC"
         query = f"SELECT {_COLUMNS} FROM streams WHERE {' AND '.join(conditions)} ORDER BY name {order} LIMIT ?"
-        return [StreamRow(*row) for row in self._db.execute(query, (*values, limit))]
+        return [self._fresh(StreamRow(*row)) for row in self._db.execute(query, (*values, limit))]
 
     def by_last(
         self, group: str, *, after: tuple[int, str] | None = None, descending: bool = False, limit: int = 50
     ) -> list[StreamRow]:
         """Streams in order of their last events (those without any come first), beyond ``after``."""
-        self.flush()
+        self.try_flush()
         values: list[object] = [group]
         where = "grp = ?"
         if after is not None:
@@ -175,7 +217,7 @@ class Catalog:
             f"SELECT {_COLUMNS} FROM streams WHERE {where} "
             f"ORDER BY ifnull(last, -1) {order}, name {order} LIMIT ?"
         )  # fmt: skip
-        return [StreamRow(*row) for row in self._db.execute(query, (*values, limit))]
+        return [self._fresh(StreamRow(*row)) for row in self._db.execute(query, (*values, limit))]
 
     def count(self, group: str) -> int:
         """How many streams a group has."""
@@ -183,5 +225,5 @@ class Catalog:
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self.flush()
+        self.try_flush()
         self._db.close()

@@ -130,16 +130,17 @@ class LogStorage:
 
     def expire(self, group: str, before: int) -> int:
         """Delete files that only have events older than ``before``; how many."""
-        # What the files prove of their streams is noted first.
-        self.catalog.flush()
+        # What the files prove of their streams is noted first; a full disk must not keep them from being deleted.
+        self.catalog.try_flush()
         return self._open(group).expire(before)
 
     def remove(self, group: str) -> None:
         """Delete everything of a group."""
         self._removed.add(group)
         self._groups.pop(group, None)
-        self.catalog.delete_group(group)
+        # First what makes room.
         shutil.rmtree(self.root / group, ignore_errors=True)
+        self.catalog.delete_group(group)
 
     def sweep(self, kept: Collection[str]) -> None:
         """Delete everything of groups that are not among ``kept``: a crash may have come before the deletion's end."""
@@ -164,8 +165,11 @@ class LogStorage:
             for row in zip(frames.streams, frames.firsts, frames.lasts, frames.ingested, strict=True):
                 self.catalog.touch(*row)
         if files.superseded:
-            self.catalog.flush()
-            files.drop_superseded()
+            try:
+                self.catalog.flush()
+                files.drop_superseded()
+            except OSError as error:
+                log.error("log files of group %s that are sealed could not be removed: %s", group, error)
         if len(self._groups) > OPEN_GROUPS:
             for name in self._groups:
                 # The growing file is found again by its name; one that is being sealed must not be opened twice.
