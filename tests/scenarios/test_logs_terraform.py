@@ -31,3 +31,4 @@ def test_logs_in_terraform(account: Account, tmp_path: Path) -> None:
     terraform.run("destroy", "-auto-approve", "-input=false")
     assert account.logs.describe_log_groups()["logGroups"] == []
     assert account.logs.describe_account_policies(policyType="FIELD_INDEX_POLICY")["accountPolicies"] == []
+    assert account.logs.describe_account_policies(policyType="DATA_PROTECTION_POLICY")["accountPolicies"] == []

@@ -127,7 +127,7 @@ def test_policies_of_the_account(logs: Logs) -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"policyType": "DATA_PROTECTION_POLICY"}, "NotImplemented"),
+        ({"policyType": "TRANSFORMER_POLICY"}, "NotImplemented"),
         ({"selectionCriteria": "LogGroupName NOT IN ['a']"}, "InvalidParameterException"),
         ({"selectionCriteria": 'LogGroupNamePrefix IN [""]'}, "InvalidParameterException"),
         ({"selectionCriteria": 'DataSourceName IN ["a"]'}, "NotImplemented"),

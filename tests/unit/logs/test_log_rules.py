@@ -22,8 +22,8 @@ from cloudarium.services.logs.filters.envelope import control_message, data_mess
 from cloudarium.services.logs.filters.tails import MOST_EVENTS, Tail
 from cloudarium.services.logs.ingest import MAX_BATCH, OVERHEAD, check
 from cloudarium.services.logs.patterns import compiled
+from cloudarium.services.logs.protection.policy import auditor, destinations, masker
 from cloudarium.services.logs.protection.policy import check as check_policy
-from cloudarium.services.logs.protection.policy import masker
 from cloudarium.services.logs.reading.fields import MOST, discovered
 from cloudarium.services.logs.storage.batch import of_stream
 
@@ -165,15 +165,25 @@ def test_custom_identifiers_and_bad_policies() -> None:
     document = policy("Employee", custom={"Employee": r"EmployeeId-\d{9}"})
     check_policy(document)
     assert masker(document)("EmployeeId-123456789 logged in") == "*" * 20 + " logged in"
+    check_policy(document.replace('"Name": "p", "Version": "2021-06-01", ', ""))
     wrong = ["", "[]", "{}", policy("Unknown"), policy("E", custom={"E": "("}), document.replace("MaskConfig", "X")]
+    wrong += [document.replace("FindingsDestination", "X"), policy(MANAGED + "IpAddress", S3={"Name": "b"})]
+    wrong += [policy(MANAGED + "IpAddress", SQS={"Queue": "q"}), document.replace("2021-06-01", "2021-06-02")]
     for each in wrong:
         with pytest.raises(AwsError) as caught:
             check_policy(each)
         assert caught.value.code == "InvalidParameterException", each
-    for each in (policy(MANAGED + "VehicleIdentificationNumber"), policy(MANAGED + "IpAddress", S3={"Bucket": "b"})):
-        with pytest.raises(AwsError) as caught:
-            check_policy(each)
-        assert caught.value.code == "NotImplemented"
+    with pytest.raises(AwsError) as caught:
+        check_policy(policy(MANAGED + "VehicleIdentificationNumber"))
+    assert caught.value.code == "NotImplemented"
+
+
+def test_what_is_found_where() -> None:
+    """Places are first and last characters, counted from one, as in AWS's example."""
+    document = policy(MANAGED + "EmailAddress", MANAGED + "IpAddress", S3={"Bucket": "b"})
+    assert destinations(document) == (("S3", "b"),)
+    found = auditor(document)("日 a@b.org 10.0.0.1 c@d.org")
+    assert found == [("EmailAddress", ((3, 9), (20, 26))), ("IpAddress", ((11, 18),))]
 
 
 def test_fields_are_discovered_in_json_only() -> None:

@@ -16,6 +16,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.errors import no_group
+from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import masked
 from cloudarium.services.logs.resources import ExportTask, LogGroup
 from cloudarium.services.logs.storage import Batch, LogStorage
@@ -100,7 +101,8 @@ class Exports:
 
         written = 0
         for batch in self._storage.scan(task.group, start, task.end, [stream]):
-            packed += packer.compress(_lines(masked(self._group(scope, task), batch)))
+            found = histories(self._cloud.store, scope, self._group(scope, task))
+            packed += packer.compress(_lines(masked(found, batch)))
             written += len(batch)
             if len(packed) >= _FILE_BYTES:
                 await put()

@@ -14,7 +14,7 @@ DELIVERY = "DELIVERY"
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
-    """A data protection policy: it masks what came in from ``since`` on."""
+    """A data protection policy: it masks what came in from ``since`` on. Without a document there is none."""
 
     document: str
     since: int
@@ -35,6 +35,17 @@ class LogGroup(Record, frozen=True, kw_only=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     deletion_protection: bool = False
     protections: tuple[Protection, ...] = ()
+
+
+class AccountProtection(Record, frozen=True, kw_only=True):
+    """The data protection policy of an account, which every group has besides its own."""
+
+    TABLE = "logs.account_protection"
+    KEY = "key"
+
+    key: str = "account"
+    name: str
+    protections: tuple[Protection, ...]
 
 
 class Transformation(msgspec.Struct, frozen=True, kw_only=True):

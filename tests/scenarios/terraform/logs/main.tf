@@ -51,6 +51,27 @@ resource "aws_cloudwatch_log_account_policy" "indexes" {
   selection_criteria = "LogGroupNamePrefix IN [\"/other/\"]"
 }
 
+resource "aws_cloudwatch_log_account_policy" "addresses" {
+  policy_name = "addresses"
+  policy_type = "DATA_PROTECTION_POLICY"
+  policy_document = jsonencode({
+    Name    = "addresses"
+    Version = "2021-06-01"
+    Statement = [
+      {
+        Sid            = "Audit"
+        DataIdentifier = ["arn:aws:dataprotection::aws:data-identifier/IpAddress"]
+        Operation      = { Audit = { FindingsDestination = {} } }
+      },
+      {
+        Sid            = "Mask"
+        DataIdentifier = ["arn:aws:dataprotection::aws:data-identifier/IpAddress"]
+        Operation      = { Deidentify = { MaskConfig = {} } }
+      }
+    ]
+  })
+}
+
 resource "aws_cloudwatch_log_metric_filter" "errors" {
   name           = "errors"
   log_group_name = aws_cloudwatch_log_group.app.name
@@ -93,6 +114,19 @@ resource "aws_cloudwatch_log_destination" "door" {
   target_arn = var.sink
 }
 
+resource "aws_cloudwatch_log_destination_policy" "door" {
+  destination_name = aws_cloudwatch_log_destination.door.name
+  access_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { AWS = "123456789012" }
+      Action    = "logs:PutSubscriptionFilter"
+      Resource  = aws_cloudwatch_log_destination.door.arn
+    }]
+  })
+}
+
 resource "aws_cloudwatch_query_definition" "errors" {
   name            = "errors"
   log_group_names = [aws_cloudwatch_log_group.app.name]
@@ -121,7 +155,7 @@ resource "aws_cloudwatch_log_data_protection_policy" "mails" {
       {
         Sid            = "Audit"
         DataIdentifier = ["arn:aws:dataprotection::aws:data-identifier/EmailAddress"]
-        Operation      = { Audit = { FindingsDestination = {} } }
+        Operation      = { Audit = { FindingsDestination = { S3 = { Bucket = "findings" } } } }
       },
       {
         Sid            = "Mask"

@@ -1,7 +1,7 @@
 """Every batch of PutLogEvents passes here, right after it was stored.
 
-Metric filters and live tails see the batch itself. Subscriptions are only woken: they read on from where they were, so
-that nothing is lost when the cloud dies in between.
+Metric filters and live tails see the batch itself. Subscriptions and audits are only woken: they read on from where
+they were, so that nothing is lost when the cloud dies in between.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from array import array
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.metrics import Bucket, MetricKey
 from cloudarium.kernel.store import Scope
+from cloudarium.services.logs.filters.audits import Audits
 from cloudarium.services.logs.filters.metrics import MetricFilters
 from cloudarium.services.logs.filters.subscriptions import Subscriptions
 from cloudarium.services.logs.filters.tails import Tails
+from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import masked
 from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.storage import LogStorage
@@ -27,6 +29,7 @@ class Incoming:
         self._cloud = cloud
         self.metrics = MetricFilters(cloud)
         self.subscriptions = Subscriptions(cloud, storage)
+        self.audits = Audits(cloud, storage)
         self.tails = Tails(cloud)
         self._keys: dict[tuple[Scope, str], tuple[MetricKey, MetricKey]] = {}
 
@@ -34,6 +37,7 @@ class Incoming:
         """Take up what there is."""
         self.metrics.begin()
         self.subscriptions.begin()
+        self.audits.begin()
 
     async def close(self) -> None:
         """Stop."""
@@ -53,9 +57,12 @@ class Incoming:
     ) -> None:
         """Events of a stream have been stored; ``first`` is the first one's sequence number, ``now`` milliseconds."""
         self._count(scope, group.name, len(times), sum(map(len, messages)))
+        found = histories(self._cloud.store, scope, group)
+        if found:
+            self.audits.wake(scope, group.uid, first)
         if self.metrics.wanted(scope, group.uid) or self.tails.wanted(group.uid):
             taken = of_stream(stream, first, now, array("q", times), array("I", map(len, messages)), b"".join(messages))
-            batch = masked(group, taken)
+            batch = masked(found, taken)
             self.metrics.see(scope, group, stream_name, batch)
             self.tails.see(scope, group, stream_name, batch)
         self.subscriptions.wake(scope, group.uid)
@@ -64,6 +71,7 @@ class Incoming:
         """A group is deleted, and with it its filters."""
         self.metrics.forget_group(scope, uid)
         self.subscriptions.forget_group(scope, uid)
+        self.audits.forget_group(scope, uid)
 
     def _count(self, scope: Scope, name: str, events: int, size: int) -> None:
         keys = self._keys.get((scope, name))

@@ -19,6 +19,7 @@ from cloudarium.services.logs.eventids import event_id
 from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
 from cloudarium.services.logs.filters.envelope import data_messages
 from cloudarium.services.logs.patterns import Pattern, compiled
+from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import masked
 from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.storage import Batch, LogStorage
@@ -79,8 +80,9 @@ class Subscriptions:
         start = min(place.next, self._storage.next(made.group)) if place is not None else 0
         if place is not None and start < place.next:
             self._delivered.put(scope, Delivered(key=name, next=start))
+        found = histories(self._cloud.store, scope, groups[0])
         for batch in self._storage.since(made.group, start):
-            await self._send(scope, groups[0], made, target, masked(groups[0], batch))
+            await self._send(scope, groups[0], made, target, masked(found, batch))
             if self._filters.get(scope, name) is None:
                 return None
             self._delivered.put(scope, Delivered(key=name, next=batch.seqs[-1] + 1))

@@ -39,6 +39,7 @@ from cloudarium.services.logs.insights.records import (
 from cloudarium.services.logs.insights.results import rows
 from cloudarium.services.logs.insights.source import Events, Group, Stopped
 from cloudarium.services.logs.lookups.tables import LookupTable
+from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import mask_of
 from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.start import running
@@ -212,7 +213,8 @@ class Queries:
         oldest = 0
         if group.retention is not None:
             oldest = int((self._cloud.clock.now() - group.retention * 86_400) * 1000)
-        mask = mask_of(group, False) if group.protections else None
+        found = histories(self._cloud.store, scope, group)
+        mask = mask_of(found, False) if found else None
         made = Group(group.uid, group.name, scope.account, scope.region, oldest, mask)
         if not plan.indexed:
             return made

@@ -1,9 +1,9 @@
-"""Policies of the account: those for field indexes."""
+"""Policies of the account: field indexes and data protection."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,9 @@ from cloudarium.services.logs.errors import invalid, not_found, too_many
 from cloudarium.services.logs.indexing import spans
 from cloudarium.services.logs.indexing.document import indexed
 from cloudarium.services.logs.indexing.records import ACCOUNT, AccountIndexPolicy
+from cloudarium.services.logs.operations.protection import check_policy
+from cloudarium.services.logs.protection.history import changed
+from cloudarium.services.logs.resources import AccountProtection
 
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import (
@@ -23,29 +26,51 @@ if TYPE_CHECKING:
         PutAccountPolicyRequestTypeDef,
     )
 
-TYPE = "FIELD_INDEX_POLICY"
+INDEXES = "FIELD_INDEX_POLICY"
+PROTECTION = "DATA_PROTECTION_POLICY"
 _MOST = 20
 _MOST_CRITERIA = 25 * 1024
 _MOST_DOCUMENT = 30_720
 _PREFIXES = re.compile(r"\s*LogGroupNamePrefix\s+IN\s+(\[.*\])\s*", re.DOTALL)
 
 
-@operation(partial="FIELD_INDEX_POLICY only; its selectionCriteria LogGroupNamePrefix only, not data sources")
+@operation(
+    partial="FIELD_INDEX_POLICY, with selectionCriteria LogGroupNamePrefix only, not data sources; and "
+    "DATA_PROTECTION_POLICY"
+)
 def put_account_policy(ctx: Context, request: PutAccountPolicyRequestTypeDef) -> Answer:
-    """Make or replace a field index policy of the account.
+    """Make or replace a policy of the account.
 
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html
     """
     kind, name, document = request["policyType"], request["policyName"], request["policyDocument"]
-    if kind != TYPE:
+    if kind not in (INDEXES, PROTECTION):
         raise NotThere(f"Account policies of the type {kind}")
     if request.get("dryRun"):
         raise invalid("dryRun is valid only for the policy type RETENTION_POLICY.")
-    if not name:
-        raise invalid("policyName must not be empty.")
+    if not name or name.startswith("aws/"):
+        raise invalid("policyName must not be empty, nor start with aws/.")
     if len(document) > _MOST_DOCUMENT:
         raise invalid(f"The policy document must not exceed {_MOST_DOCUMENT} characters.")
     criteria = request.get("selectionCriteria") or ""
+    put = _put_protection if kind == PROTECTION else _put_indexes
+    return {"accountPolicy": put(ctx, name, document, criteria, int(ctx.clock.now() * 1000))}
+
+
+def _put_protection(ctx: Context, name: str, document: str, criteria: str, now: int) -> Answer:
+    if criteria:
+        raise invalid(f"selectionCriteria is not valid for the policy type {PROTECTION}.")
+    check_policy(ctx, document)
+    table = ctx.table(AccountProtection)
+    old = table.get(ctx.scope, "account")
+    if old is not None and old.protections[-1].document and old.name != name:
+        raise too_many("An account can have at most one data protection policy.")
+    protections = changed(old.protections if old is not None else (), document, now)
+    table.put(ctx.scope, AccountProtection(name=name, protections=protections))
+    return _view(ctx, PROTECTION, name, document, now)
+
+
+def _put_indexes(ctx: Context, name: str, document: str, criteria: str, now: int) -> Answer:
     prefixes = _prefixes(criteria)
     fields = indexed(document)
     table = ctx.table(AccountIndexPolicy)
@@ -55,11 +80,10 @@ def put_account_policy(ctx: Context, request: PutAccountPolicyRequestTypeDef) ->
             raise invalid(f"The selection criteria overlap with those of the account policy '{other.name}'.")
     if len(others) >= _MOST:
         raise too_many(f"An account can have at most {_MOST} field index policies.")
-    now = int(ctx.clock.now() * 1000)
     spans.change(ctx.store, ctx.scope, ACCOUNT + name, now, fields, prefixes)
     made = AccountIndexPolicy(name=name, document=document, updated=now, criteria=criteria, prefixes=prefixes)
     table.put(ctx.scope, made)
-    return {"accountPolicy": _view(ctx, made)}
+    return _view(ctx, INDEXES, name, document, now, criteria)
 
 
 def _prefixes(criteria: str) -> tuple[str, ...]:
@@ -85,43 +109,59 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return any(a.startswith(b) or b.startswith(a) for a in one for b in other)
 
 
-def _view(ctx: Context, policy: AccountIndexPolicy) -> Answer:
+def _view(ctx: Context, kind: str, name: str, document: str, updated: int, criteria: str = "") -> Answer:
     shown: Answer = {
-        "policyName": policy.name,
-        "policyDocument": policy.document,
-        "lastUpdatedTime": policy.updated,
-        "policyType": TYPE,
+        "policyName": name,
+        "policyDocument": document,
+        "lastUpdatedTime": updated,
+        "policyType": kind,
         "scope": "ALL",
         "accountId": ctx.account,
     }
-    if policy.criteria:
-        shown["selectionCriteria"] = policy.criteria
+    if criteria:
+        shown["selectionCriteria"] = criteria
     return shown
+
+
+def _all(ctx: Context, kind: str) -> list[dict[str, Any]]:
+    if kind == INDEXES:
+        listed = ctx.table(AccountIndexPolicy).all(ctx.scope)
+        return [_view(ctx, kind, each.name, each.document, each.updated, each.criteria) for each in listed]
+    found = ctx.table(AccountProtection).get(ctx.scope, "account") if kind == PROTECTION else None
+    if found is None or not (last := found.protections[-1]).document:
+        return []
+    return [_view(ctx, kind, found.name, last.document, last.since)]
 
 
 @operation(partial="policies of linked accounts are not listed: accountIdentifiers other than one's own are refused")
 def describe_account_policies(ctx: Context, request: DescribeAccountPoliciesRequestTypeDef) -> Answer:
-    """List policies of one type; of other types than FIELD_INDEX_POLICY there are none."""
+    """List policies of one type."""
     accounts = request.get("accountIdentifiers")
     if accounts and set(accounts) != {ctx.account}:
         raise NotThere("Listing policies of linked source accounts (accountIdentifiers)")
-    found = ctx.table(AccountIndexPolicy).all(ctx.scope) if request["policyType"] == TYPE else []
     name = request.get("policyName")
-    by_name = {each.name: each for each in found if name in (None, each.name)}
+    by_name = {
+        each["policyName"]: each for each in _all(ctx, request["policyType"]) if name in (None, each["policyName"])
+    }
     if name is not None and not by_name:
         raise not_found("The specified account policy does not exist.")
     shown, more = tokens.page(sorted(by_name), request, 50)
-    return {"accountPolicies": [_view(ctx, by_name[each]) for each in shown], **more}
+    return {"accountPolicies": [by_name[each] for each in shown], **more}
 
 
 @operation()
 def delete_account_policy(ctx: Context, request: DeleteAccountPolicyRequestTypeDef) -> Answer:
-    """Delete a policy; what it indexed stays so for 30 days from when it came."""
+    """Delete a policy; what it indexed stays so for 30 days from when it came, what it masks is masked for ever."""
     if request.get("dryRun"):
         raise invalid("dryRun is valid only for the policy type RETENTION_POLICY.")
-    name = request["policyName"]
-    gone = ctx.table(AccountIndexPolicy).delete(ctx.scope, name) if request["policyType"] == TYPE else None
-    if gone is None:
+    kind, name, now = request["policyType"], request["policyName"], int(ctx.clock.now() * 1000)
+    if not any(each["policyName"] == name for each in _all(ctx, kind)):
         raise not_found("The specified account policy does not exist.")
-    spans.change(ctx.store, ctx.scope, ACCOUNT + name, int(ctx.clock.now() * 1000), None)
+    if kind == INDEXES:
+        ctx.table(AccountIndexPolicy).delete(ctx.scope, name)
+        spans.change(ctx.store, ctx.scope, ACCOUNT + name, now, None)
+        return {}
+    table = ctx.table(AccountProtection)
+    if (old := table.get(ctx.scope, "account")) is not None:
+        table.put(ctx.scope, old.replace(protections=changed(old.protections, "", now)))
     return {}

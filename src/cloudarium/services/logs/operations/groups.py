@@ -13,7 +13,7 @@ from cloudarium.services.logs import arns, tokens
 from cloudarium.services.logs.errors import exists, invalid, not_possible
 from cloudarium.services.logs.lookup import check_group_name, group_identified, group_named, group_of
 from cloudarium.services.logs.operations.index_policies import forget_group
-from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, LogGroup, MetricFilter
+from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, AccountProtection, LogGroup, MetricFilter
 from cloudarium.services.logs.start import running
 from cloudarium.services.logs.tagging import checked
 
@@ -94,6 +94,9 @@ def _view(ctx: Context, group: LogGroup) -> Answer:
         shown["retentionInDays"] = group.retention
     if group.protections:
         shown["dataProtectionStatus"] = "ACTIVATED" if group.protections[-1].document else "DELETED"
+    account = ctx.table(AccountProtection).get(ctx.scope, "account")
+    if account is not None and account.protections[-1].document and group.log_class == STANDARD:
+        shown["inheritedProperties"] = ["ACCOUNT_DATA_PROTECTION"]
     return shown
 
 

@@ -11,6 +11,7 @@ from cloudarium.services.logs.errors import invalid, no_group, no_stream, not_fo
 from cloudarium.services.logs.eventids import event_id, page_token, parse_page_token, parse_pointer, pointer
 from cloudarium.services.logs.filters.quotas import checked_pattern
 from cloudarium.services.logs.lookup import group_of, owner
+from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import mask_of
 from cloudarium.services.logs.reading.pages import Event, read
 from cloudarium.services.logs.resources import STANDARD, LogGroup
@@ -76,7 +77,7 @@ async def get_log_events(ctx: Context, request: GetLogEventsRequestTypeDef) -> A
         # way is the event at its place itself included.
         time, seq = after
         before, beyond = (after, (time, seq - 1)) if backwards else ((time, seq + 1), after)
-    mask = mask_of(group, bool(request.get("unmask")))
+    mask = mask_of(histories(ctx.store, ctx.scope, group), bool(request.get("unmask")))
     return {
         "events": [{"timestamp": each.time, "message": mask(each), "ingestionTime": each.ingested} for each in found],
         "nextForwardToken": page_token("f", beyond),
@@ -110,7 +111,7 @@ async def filter_log_events(ctx: Context, request: FilterLogEventsRequestTypeDef
         pattern=None if pattern.everything else pattern,
     )  # fmt: skip
     names = storage.catalog.names({each.stream for each in page.events})
-    mask = mask_of(group, bool(request.get("unmask")))
+    mask = mask_of(histories(ctx.store, ctx.scope, group), bool(request.get("unmask")))
     answer: Answer = {
         "events": [
             {
@@ -168,7 +169,8 @@ async def get_log_record(ctx: Context, request: GetLogRecordRequestTypeDef) -> A
     if not page.events or page.events[0].seq != seq or timestamp < _oldest(ctx, group):
         raise not_found("The specified log record does not exist.")
     event = page.events[0]
-    return {"logRecord": _record(ctx, group, event, mask_of(group, bool(request.get("unmask")))(event))}
+    mask = mask_of(histories(ctx.store, ctx.scope, group), bool(request.get("unmask")))
+    return {"logRecord": _record(ctx, group, event, mask(event))}
 
 
 def _record(ctx: Context, group: LogGroup, event: Event, message: str) -> dict[str, str]:

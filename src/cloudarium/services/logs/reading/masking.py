@@ -7,26 +7,26 @@ also for metric filters, subscriptions, live tails and exports.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from cloudarium.services.logs.protection.history import History
 from cloudarium.services.logs.reading.pages import Event
-from cloudarium.services.logs.resources import LogGroup
 from cloudarium.services.logs.storage.batch import Batch, offsets_of
 
 
-def mask_of(group: LogGroup, unmask: bool) -> Callable[[Event], str]:
-    """How the messages of a group are shown."""
-    if unmask or not group.protections:
+def mask_of(found: Sequence[History], unmask: bool) -> Callable[[Event], str]:
+    """How messages are shown that came in under some policies."""
+    if unmask or not found:
         return _plain
-    show = _shown(group)
+    show = _shown(found)
     return lambda event: show(event.message, event.ingested)
 
 
-def masked(group: LogGroup, batch: Batch) -> Batch:
-    """Events of a group as they leave it without anybody asking for them."""
-    if not group.protections:
+def masked(found: Sequence[History], batch: Batch) -> Batch:
+    """Events as they leave their group without anybody asking for them."""
+    if not found:
         return batch
-    show = _shown(group)
+    show = _shown(found)
     messages = [
         show(message, ingested).encode() for message, ingested in zip(batch.messages(), batch.ingested, strict=True)
     ]
@@ -34,19 +34,16 @@ def masked(group: LogGroup, batch: Batch) -> Batch:
     return Batch(batch.times, batch.ingested, batch.streams, batch.seqs, offsets, b"".join(messages))
 
 
-def _shown(group: LogGroup) -> Callable[[bytes, int], str]:
-    """How a message that came in at a time (milliseconds) is shown: by the policy of that moment."""
+def _shown(found: Sequence[History]) -> Callable[[bytes, int], str]:
+    """How a message that came in at a time (milliseconds) is shown."""
     from cloudarium.services.logs.protection.policy import masker
-
-    maskers = [(each.since, masker(each.document) if each.document else None) for each in group.protections]
 
     def show(message: bytes, ingested: int) -> str:
         text = message.decode(errors="replace")
-        active = None
-        for since, function in maskers:
-            if since <= ingested:
-                active = function
-        return active(text) if active is not None else text
+        for history in found:
+            if document := history.active(ingested):
+                text = masker(document)(text)
+        return text
 
     return show
 
