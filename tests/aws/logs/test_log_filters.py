@@ -163,6 +163,52 @@ def test_a_subscription_tells_fields_and_where_events_come_from(group: Group) ->
     assert (one["@aws.account"], one["@aws.region"], one["@source.log"]) == (group.account.number, "us-east-1", "g")
 
 
+def test_a_subscription_of_the_account(group: Group) -> None:
+    """Every group but the excluded ones is delivered, from when the policy was made, also groups made later."""
+    kinesis, logs = group.account.kinesis, group.logs
+    kinesis.create_stream(StreamName="k5", ShardCount=1)
+    arn = f"arn:aws:kinesis:us-east-1:{group.account.number}:stream/k5"
+    document = {"DestinationArn": arn, "RoleArn": "arn:aws:iam::1:role/r", "FilterPattern": "ERROR"}
+    policy = {"policyName": "all", "policyType": "SUBSCRIPTION_FILTER_POLICY"}
+    group.put("ERROR before")
+    for wrong, words in (
+        ({"FilterPattern": "x"}, "DestinationArn"),
+        ({**document, "FilterPattern": "{"}, "must end with"),
+        ({**document, "Distribution": "x"}, "Distribution"),
+        ({**document, "DestinationArn": arn + "no"}, "Could not deliver test message"),
+        ({**document, "More": 1}, "More"),
+    ):
+        with pytest.raises(ClientError, match=words) as caught:
+            logs.put_account_policy(policyDocument=json.dumps(wrong), **policy)
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+    made = logs.put_account_policy(
+        policyDocument=json.dumps(document), selectionCriteria='LogGroupName NOT IN ["loop"]', **policy
+    )["accountPolicy"]
+    assert logs.describe_account_policies(policyType=policy["policyType"])["accountPolicies"] == [made]
+    for name in ("loop", "later"):
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="s")
+        events = [{"timestamp": int(group.account.now() * 1000), "message": f"ERROR {name}"}]
+        logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
+    until(lambda: len(records(kinesis, "k5")) == 2, "the later group's event is delivered")
+    group.put("fine", "ERROR after")
+    until(lambda: len(records(kinesis, "k5")) == 3, "the older group's event is delivered")
+    delivered = records(kinesis, "k5")[1:]
+    assert {(each["logGroup"], each["logEvents"][0]["message"]) for each in delivered} == {
+        ("later", "ERROR later"), ("g", "ERROR after"),
+    }  # fmt: skip
+    assert {each["policyLevel"] for each in delivered} == {"ACCOUNT_LEVEL_POLICY"}
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        logs.put_account_policy(policyDocument=json.dumps(document), **{**policy, "policyName": "other"})
+    logs.delete_account_policy(**policy)
+    group.put("ERROR unseen")
+    logs.put_account_policy(policyDocument=json.dumps(document), **policy)
+    group.put("ERROR seen")
+    until(lambda: len(records(kinesis, "k5")) == 5, "delivery begins anew")
+    assert records(kinesis, "k5")[4]["logEvents"][0]["message"] == "ERROR seen"
+    logs.delete_account_policy(**policy)
+
+
 def test_system_fields_are_dimensions_too(group: Group) -> None:
     def put(**more: Any) -> None:
         given = {"metricName": "m", "metricNamespace": "App", "metricValue": "1"} | more

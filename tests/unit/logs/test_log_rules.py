@@ -18,7 +18,7 @@ from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope, Store
 from cloudarium.services.logs.eventids import event_id, page_token, parse_page_token, parse_pointer, pointer
 from cloudarium.services.logs.filters.destinations import target_of
-from cloudarium.services.logs.filters.envelope import control_message, data_messages
+from cloudarium.services.logs.filters.envelope import control_message, data_messages, envelope
 from cloudarium.services.logs.filters.tails import MOST_EVENTS, Tail
 from cloudarium.services.logs.ingest import MAX_BATCH, OVERHEAD, check
 from cloudarium.services.logs.patterns import compiled
@@ -83,7 +83,7 @@ def test_foreign_tokens_are_none(text: str) -> None:
 
 def test_envelopes_are_split_until_they_fit() -> None:
     events = [{"id": str(i), "timestamp": i, "message": f"{i * 7919 % 104729:x}" * 20} for i in range(500)]
-    packed = list(data_messages("111122223333", "/g", "s", "f", events, 3_000))
+    packed = list(data_messages(envelope("111122223333", "/g", "s", "f"), events, 3_000))
     assert len(packed) > 1 and all(len(data) <= 3_000 for data, _ in packed)
     opened = [json.loads(gzip.decompress(data)) for data, _ in packed]
     assert [e for each in opened for e in each["logEvents"]] == events

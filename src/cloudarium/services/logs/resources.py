@@ -93,6 +93,39 @@ class SubscriptionFilter(Record, frozen=True, kw_only=True):
     system_fields: tuple[str, ...] = ()
 
 
+class AccountSubscription(Record, frozen=True, kw_only=True):
+    """The subscription filter policy of an account: a filter of every group but those that are excluded."""
+
+    TABLE = "logs.account_subscription"
+    KEY = "key"
+
+    key: str = "account"
+    name: str
+    document: str
+    updated: int
+    criteria: str = ""
+    excluded: tuple[str, ...] = ()
+    pattern: str = ""
+    destination: str
+    role: str = ""
+    distribution: str = "ByLogStream"
+
+    def of_group(self, group: LogGroup) -> SubscriptionFilter | None:
+        """What it is for a group. No name of a filter has a colon, so that the key is nobody else's."""
+        if group.log_class != STANDARD or group.name in self.excluded:
+            return None
+        return SubscriptionFilter(
+            key=f"{group.uid}:account",
+            group=group.uid,
+            name=self.name,
+            pattern=self.pattern,
+            destination=self.destination,
+            role=self.role,
+            distribution=self.distribution,
+            created=self.updated,
+        )
+
+
 class Delivered(Record, frozen=True, kw_only=True):
     """How far a subscription has been delivered: the sequence number of the next event to look at."""
 

@@ -72,6 +72,18 @@ resource "aws_cloudwatch_log_account_policy" "addresses" {
   })
 }
 
+resource "aws_cloudwatch_log_account_policy" "stream" {
+  policy_name = "stream"
+  policy_type = "SUBSCRIPTION_FILTER_POLICY"
+  policy_document = jsonencode({
+    DestinationArn = var.sink
+    RoleArn        = "arn:aws:iam::${var.account}:role/logs"
+    FilterPattern  = "ERROR"
+    Distribution   = "Random"
+  })
+  selection_criteria = "LogGroupName NOT IN [\"/app/web\"]"
+}
+
 resource "aws_cloudwatch_log_metric_filter" "errors" {
   name           = "errors"
   log_group_name = aws_cloudwatch_log_group.app.name

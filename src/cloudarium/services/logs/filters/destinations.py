@@ -71,6 +71,8 @@ def target_of(cloud: Cloud, scope: Scope, arn: str) -> Target:
     kind, region, account, rest = found.groups()
     where = Scope(account, region)
     if kind == "logs":
+        if region != scope.region:
+            raise invalid("The destination must be in the region of the log group.")
         logical: Any = cloud.store.table(Destination).get(where, rest.partition(":")[2])
         if not rest.startswith("destination:") or logical is None:
             raise invalid("Could not find the specified destination.")

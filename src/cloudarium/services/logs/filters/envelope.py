@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.htm
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,25 +37,29 @@ def control_message(kind: str, now: int) -> bytes:
     )
 
 
-def data_messages(
-    owner: str, group: str, stream: str, name: str, events: Sequence[dict[str, Any]], limit: int
-) -> Iterator[tuple[bytes, int]]:
-    """Gzipped messages of at most ``limit`` bytes and how many events are in each.
-
-    A single event that cannot be made to fit is passed on all the same: the destination says what it thinks of it.
-    """
-    message = {
+def envelope(owner: str, group: str, stream: str, name: str, *, account: bool = False) -> dict[str, Any]:
+    """What a message tells besides its events; ``account``: that the filter is the account's policy."""
+    about: dict[str, Any] = {
         "messageType": "DATA_MESSAGE",
         "owner": owner,
         "logGroup": group,
         "logStream": stream,
         "subscriptionFilters": [name],
-        "logEvents": events,
     }
-    packed = gzip.compress(_encode(message), 6)
+    return about | ({"policyLevel": "ACCOUNT_LEVEL_POLICY"} if account else {})
+
+
+def data_messages(
+    about: Mapping[str, Any], events: Sequence[dict[str, Any]], limit: int
+) -> Iterator[tuple[bytes, int]]:
+    """Gzipped messages of at most ``limit`` bytes and how many events are in each.
+
+    A single event that cannot be made to fit is passed on all the same: the destination says what it thinks of it.
+    """
+    packed = gzip.compress(_encode({**about, "logEvents": events}), 6)
     if len(packed) <= limit or len(events) == 1:
         yield packed, len(events)
         return
     half = len(events) // 2
-    yield from data_messages(owner, group, stream, name, events[:half], limit)
-    yield from data_messages(owner, group, stream, name, events[half:], limit)
+    yield from data_messages(about, events[:half], limit)
+    yield from data_messages(about, events[half:], limit)

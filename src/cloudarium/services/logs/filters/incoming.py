@@ -65,7 +65,7 @@ class Incoming:
             batch = masked(found, taken)
             self.metrics.see(scope, group, stream_name, batch)
             self.tails.see(scope, group, stream_name, batch)
-        self.subscriptions.wake(scope, group.uid)
+        self.subscriptions.wake(scope, group, first)
 
     def forget_group(self, scope: Scope, uid: str) -> None:
         """A group is deleted, and with it its filters."""

@@ -17,16 +17,18 @@ from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.eventids import event_id
 from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
-from cloudarium.services.logs.filters.envelope import data_messages
+from cloudarium.services.logs.filters.envelope import data_messages, envelope
 from cloudarium.services.logs.patterns import Pattern, compiled
 from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import masked
-from cloudarium.services.logs.resources import Delivered, LogGroup, SubscriptionFilter
+from cloudarium.services.logs.resources import AccountSubscription, Delivered, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.storage import Batch, LogStorage
 
 log = logging.getLogger(__name__)
 
 NAME = "logs.subscriptions"
+_ACCOUNT = ":account"
+"""The end of the keys of an account's policy; the beginning is a group's unique id."""
 _GIVE_UP = 86_400_000
 _MOST_EVENTS = 1_000
 """Events of one message before it is packed."""
@@ -41,18 +43,25 @@ class Subscriptions:
         self._filters = cloud.store.table(SubscriptionFilter)
         self._delivered = cloud.store.table(Delivered)
         self._groups = cloud.store.table(LogGroup)
+        self._accounts = cloud.store.table(AccountSubscription)
 
     def begin(self) -> None:
         """Start delivering."""
         self._cloud.controller(NAME, self._deliver, self._every)
 
     def _every(self) -> Iterable[tuple[Scope, str]]:
-        return [(scope, each.key) for scope, each in self._filters.everywhere()]
+        own = [(scope, each.key) for scope, each in self._filters.everywhere()]
+        return own + [(scope, each.key) for scope, each in self._delivered.everywhere() if each.key.endswith(_ACCOUNT)]
 
-    def wake(self, scope: Scope, uid: str) -> None:
-        """Events came in."""
-        for each in self._filters.find(scope, "group", uid):
+    def wake(self, scope: Scope, group: LogGroup, first: int) -> None:
+        """Events came in; ``first`` is the first one's sequence number."""
+        for each in self._filters.find(scope, "group", group.uid):
             self._cloud.enqueue(NAME, (scope, each.key))
+        account = self._accounts.get(scope, "account")
+        if account is not None and (made := account.of_group(group)) is not None:
+            if self._delivered.get(scope, made.key) is None:
+                self._delivered.put(scope, Delivered(key=made.key, next=first))
+            self._cloud.enqueue(NAME, (scope, made.key))
 
     def begin_at_end(self, scope: Scope, key: str, uid: str) -> None:
         """A filter was made: it is for what comes from now on."""
@@ -67,23 +76,40 @@ class Subscriptions:
         """Delete the filters of a group."""
         for each in self._filters.find(scope, "group", uid):
             self.forget(scope, each.key)
+        self._delivered.delete(scope, uid + _ACCOUNT)
+
+    def forget_account(self, scope: Scope) -> None:
+        """The account's policy is deleted: another one begins with what comes then."""
+        self._accounts.delete(scope, "account")
+        for each in self._delivered.all(scope):
+            if each.key.endswith(_ACCOUNT):
+                self._delivered.delete(scope, each.key)
+
+    def _found(self, scope: Scope, key: str) -> tuple[SubscriptionFilter, LogGroup] | None:
+        """A filter and its group, while both are there."""
+        uid = key.removesuffix(_ACCOUNT) if key.endswith(_ACCOUNT) else key.partition("/")[0]
+        groups = self._groups.find(scope, "uid", uid)
+        if not groups:
+            return None
+        account = self._accounts.get(scope, "account") if key.endswith(_ACCOUNT) else None
+        made = self._filters.get(scope, key) if account is None else account.of_group(groups[0])
+        return (made, groups[0]) if made is not None else None
 
     async def _deliver(self, key: tuple[Scope, str]) -> float | None:
         scope, name = key
-        made = self._filters.get(scope, name)
-        groups = self._groups.find(scope, "uid", made.group) if made is not None else []
-        if made is None or not groups:
+        if (known := self._found(scope, name)) is None:
             return None
+        made, group = known
         target = target_of(self._cloud, scope, made.destination)
         place = self._delivered.get(scope, name)
         # Should events that were delivered be lost to a damaged file, their numbers are given to others.
         start = min(place.next, self._storage.next(made.group)) if place is not None else 0
         if place is not None and start < place.next:
             self._delivered.put(scope, Delivered(key=name, next=start))
-        found = histories(self._cloud.store, scope, groups[0])
+        found = histories(self._cloud.store, scope, group)
         for batch in self._storage.since(made.group, start):
-            await self._send(scope, groups[0], made, target, masked(found, batch))
-            if self._filters.get(scope, name) is None:
+            await self._send(scope, group, made, target, masked(found, batch))
+            if self._found(scope, name) is None:
                 return None
             self._delivered.put(scope, Delivered(key=name, next=batch.seqs[-1] + 1))
             await asyncio.sleep(0)
@@ -116,7 +142,8 @@ class Subscriptions:
                     for i in indexes[at : at + _MOST_EVENTS]
                 ]
                 limit = LIMITS[target.kind]
-                for packed, count in data_messages(scope.account, group.name, stream_name, made.name, events, limit):
+                about = envelope(scope.account, group.name, stream_name, made.name, account=made.key.endswith(_ACCOUNT))
+                for packed, count in data_messages(about, events, limit):
                     partition = stream_name if made.distribution == "ByLogStream" else f"{random.getrandbits(64):x}"
                     await self._send_one(scope, group, made, target, packed, count, partition)
 

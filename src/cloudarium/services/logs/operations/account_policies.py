@@ -1,9 +1,9 @@
-"""Policies of the account: field indexes and data protection."""
+"""Policies of the account: field indexes, data protection, subscription filters."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -12,12 +12,15 @@ from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import tokens
 from cloudarium.services.logs.errors import invalid, not_found, too_many
+from cloudarium.services.logs.filters.quotas import checked_pattern
 from cloudarium.services.logs.indexing import spans
 from cloudarium.services.logs.indexing.document import indexed
 from cloudarium.services.logs.indexing.records import ACCOUNT, AccountIndexPolicy
 from cloudarium.services.logs.operations.protection import check_policy
+from cloudarium.services.logs.operations.subscriptions import check_destination
 from cloudarium.services.logs.protection.history import changed
-from cloudarium.services.logs.resources import AccountProtection
+from cloudarium.services.logs.resources import AccountProtection, AccountSubscription
+from cloudarium.services.logs.start import running
 
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import (
@@ -28,23 +31,27 @@ if TYPE_CHECKING:
 
 INDEXES = "FIELD_INDEX_POLICY"
 PROTECTION = "DATA_PROTECTION_POLICY"
+SUBSCRIPTION = "SUBSCRIPTION_FILTER_POLICY"
 _MOST = 20
 _MOST_CRITERIA = 25 * 1024
 _MOST_DOCUMENT = 30_720
 _PREFIXES = re.compile(r"\s*LogGroupNamePrefix\s+IN\s+(\[.*\])\s*", re.DOTALL)
 
 
+_EXCLUDED = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s+(\[.*\])\s*", re.DOTALL)
+
+
 @operation(
-    partial="FIELD_INDEX_POLICY, with selectionCriteria LogGroupNamePrefix only, not data sources; and "
-    "DATA_PROTECTION_POLICY"
+    partial="FIELD_INDEX_POLICY, with selectionCriteria LogGroupNamePrefix only, not data sources; "
+    "DATA_PROTECTION_POLICY and SUBSCRIPTION_FILTER_POLICY"
 )
-def put_account_policy(ctx: Context, request: PutAccountPolicyRequestTypeDef) -> Answer:
+async def put_account_policy(ctx: Context, request: PutAccountPolicyRequestTypeDef) -> Answer:
     """Make or replace a policy of the account.
 
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html
     """
     kind, name, document = request["policyType"], request["policyName"], request["policyDocument"]
-    if kind not in (INDEXES, PROTECTION):
+    if kind not in (INDEXES, PROTECTION, SUBSCRIPTION):
         raise NotThere(f"Account policies of the type {kind}")
     if request.get("dryRun"):
         raise invalid("dryRun is valid only for the policy type RETENTION_POLICY.")
@@ -53,8 +60,45 @@ def put_account_policy(ctx: Context, request: PutAccountPolicyRequestTypeDef) ->
     if len(document) > _MOST_DOCUMENT:
         raise invalid(f"The policy document must not exceed {_MOST_DOCUMENT} characters.")
     criteria = request.get("selectionCriteria") or ""
+    now = int(ctx.clock.now() * 1000)
+    if kind == SUBSCRIPTION:
+        return {"accountPolicy": await _put_subscription(ctx, name, document, criteria, now)}
     put = _put_protection if kind == PROTECTION else _put_indexes
-    return {"accountPolicy": put(ctx, name, document, criteria, int(ctx.clock.now() * 1000))}
+    return {"accountPolicy": put(ctx, name, document, criteria, now)}
+
+
+class _Subscription(msgspec.Struct, forbid_unknown_fields=True):
+    """The document of a subscription filter policy."""
+
+    destination: str = msgspec.field(name="DestinationArn")
+    role: str = msgspec.field(name="RoleArn", default="")
+    pattern: str = msgspec.field(name="FilterPattern", default="")
+    distribution: Literal["Random", "ByLogStream"] = msgspec.field(name="Distribution", default="ByLogStream")
+
+
+async def _put_subscription(ctx: Context, name: str, document: str, criteria: str, now: int) -> Answer:
+    try:
+        given = msgspec.json.decode(document, type=_Subscription)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise invalid(f"The subscription filter policy document is not valid: {error}") from error
+    excluded = _listed(_EXCLUDED, criteria, 'LogGroupName NOT IN ["name"]') if criteria else ()
+    checked_pattern(given.pattern)
+    _only_one(ctx, name)
+    await check_destination(ctx, given.destination, given.role)
+    # Others may have gone on meanwhile.
+    _only_one(ctx, name)
+    made = AccountSubscription(
+        name=name, document=document, updated=now, criteria=criteria, excluded=excluded, pattern=given.pattern,
+        destination=given.destination, role=given.role, distribution=given.distribution,
+    )  # fmt: skip
+    ctx.table(AccountSubscription).put(ctx.scope, made)
+    return _view(ctx, SUBSCRIPTION, name, document, now, criteria)
+
+
+def _only_one(ctx: Context, name: str) -> None:
+    old = ctx.table(AccountSubscription).get(ctx.scope, "account")
+    if old is not None and old.name != name:
+        raise too_many("An account can have at most one subscription filter policy.")
 
 
 def _put_protection(ctx: Context, name: str, document: str, criteria: str, now: int) -> Answer:
@@ -89,17 +133,22 @@ def _put_indexes(ctx: Context, name: str, document: str, criteria: str, now: int
 def _prefixes(criteria: str) -> tuple[str, ...]:
     if not criteria:
         return ()
-    if len(criteria.encode(errors="replace")) > _MOST_CRITERIA:
-        raise invalid(f"selectionCriteria must not exceed {_MOST_CRITERIA} bytes.")
     if "DataSourceName" in criteria or "DataSourceType" in criteria:
         raise NotThere("selectionCriteria with data sources")
-    found = _PREFIXES.fullmatch(criteria)
+    return _listed(_PREFIXES, criteria, 'LogGroupNamePrefix IN ["prefix"]')
+
+
+def _listed(form: re.Pattern[str], criteria: str, shown: str) -> tuple[str, ...]:
+    """The texts in selection criteria of some form."""
+    if len(criteria.encode(errors="replace")) > _MOST_CRITERIA:
+        raise invalid(f"selectionCriteria must not exceed {_MOST_CRITERIA} bytes.")
+    found = form.fullmatch(criteria)
     try:
         given = msgspec.json.decode(found[1], type=list[str]) if found is not None else []
     except msgspec.MsgspecError:
         given = []
     if not given or not all(given):
-        raise invalid('selectionCriteria must have the form LogGroupNamePrefix IN ["prefix"].')
+        raise invalid(f"selectionCriteria must have the form {shown}.")
     return tuple(given)
 
 
@@ -127,6 +176,9 @@ def _all(ctx: Context, kind: str) -> list[dict[str, Any]]:
     if kind == INDEXES:
         listed = ctx.table(AccountIndexPolicy).all(ctx.scope)
         return [_view(ctx, kind, each.name, each.document, each.updated, each.criteria) for each in listed]
+    if kind == SUBSCRIPTION:
+        made = ctx.table(AccountSubscription).all(ctx.scope)
+        return [_view(ctx, kind, each.name, each.document, each.updated, each.criteria) for each in made]
     found = ctx.table(AccountProtection).get(ctx.scope, "account") if kind == PROTECTION else None
     if found is None or not (last := found.protections[-1]).document:
         return []
@@ -160,6 +212,9 @@ def delete_account_policy(ctx: Context, request: DeleteAccountPolicyRequestTypeD
     if kind == INDEXES:
         ctx.table(AccountIndexPolicy).delete(ctx.scope, name)
         spans.change(ctx.store, ctx.scope, ACCOUNT + name, now, None)
+        return {}
+    if kind == SUBSCRIPTION:
+        running(ctx.cloud).filters.subscriptions.forget_account(ctx.scope)
         return {}
     table = ctx.table(AccountProtection)
     if (old := table.get(ctx.scope, "account")) is not None:

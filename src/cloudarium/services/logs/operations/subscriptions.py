@@ -34,6 +34,14 @@ _MOST = 2
 _SYSTEM_FIELDS = ("@aws.account", "@aws.region", "@source.log")
 
 
+async def check_destination(ctx: Context, arn: str, role: str | None) -> None:
+    """See that a destination takes a test message."""
+    target = target_of(ctx.cloud, ctx.scope, arn)
+    if target.kind != "lambda" and ":destination:" not in arn and not role:
+        raise invalid("destinationArn for vendor kinesis or firehose cannot be used without roleArn.")
+    await target.check(int(ctx.clock.now() * 1000))
+
+
 @operation(partial="applyOnTransformedLogs and fieldSelectionCriteria are refused; roleArn is not assumed")
 async def put_subscription_filter(ctx: Context, request: PutSubscriptionFilterRequestTypeDef) -> Answer:
     """Make or change a subscription, after a test message has reached its destination."""
@@ -52,14 +60,11 @@ async def put_subscription_filter(ctx: Context, request: PutSubscriptionFilterRe
     if table.get(ctx.scope, key) is None and len(table.find(ctx.scope, "group", group.uid)) >= _MOST:
         raise too_many()
     check_regexes(ctx, group, key, pattern)
-    target = target_of(ctx.cloud, ctx.scope, request["destinationArn"])
-    if target.kind != "lambda" and ":destination:" not in request["destinationArn"] and not request.get("roleArn"):
-        raise invalid("destinationArn for vendor kinesis or firehose cannot be used without roleArn.")
+    await check_destination(ctx, request["destinationArn"], request.get("roleArn"))
     now = int(ctx.clock.now() * 1000)
-    await target.check(now)
     # Others may have gone on meanwhile: the group may be gone, or its filters too many.
-    if ctx.table(LogGroup).get(ctx.scope, group.name) != group:
-        group = group_named(ctx, group.name)
+    group = group_named(ctx, group.name)
+    key = f"{group.uid}/{request['filterName']}"
     old = table.get(ctx.scope, key)
     if old is None:
         if len(table.find(ctx.scope, "group", group.uid)) >= _MOST:
