@@ -62,6 +62,7 @@ def test_metric_filters_count_and_measure(group: Group) -> None:
     assert sum(group.sums("bytes", Ip="10.0.0.2")) == 50
     assert sum(group.sums("IncomingLogEvents", "AWS/Logs", LogGroupName="g")) == 10
     assert sum(group.sums("IncomingBytes", "AWS/Logs", LogGroupName="g")) > 100
+    assert sum(group.sums("IncomingLogEvents", "AWS/Logs")) == 10, "the account's"
     assert group.logs.describe_log_groups()["logGroups"][0]["metricFilterCount"] == 3
     by_metric = group.logs.describe_metric_filters(metricName="latency", metricNamespace="App")["metricFilters"]
     assert [each["filterName"] for each in by_metric] == ["latency"]

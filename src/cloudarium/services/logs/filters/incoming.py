@@ -31,7 +31,7 @@ class Incoming:
         self.subscriptions = Subscriptions(cloud, storage)
         self.audits = Audits(cloud, storage)
         self.tails = Tails(cloud)
-        self._keys: dict[tuple[Scope, str], tuple[MetricKey, MetricKey]] = {}
+        self._keys: dict[tuple[Scope, str], tuple[tuple[MetricKey, ...], tuple[MetricKey, ...]]] = {}
 
     def begin(self) -> None:
         """Take up what there is."""
@@ -74,16 +74,18 @@ class Incoming:
         self.audits.forget_group(scope, uid)
 
     def _count(self, scope: Scope, name: str, events: int, size: int) -> None:
+        """The group's metrics and, without its name, the account's."""
         keys = self._keys.get((scope, name))
         if keys is None:
             if len(self._keys) > 10_000:
                 self._keys.clear()
-            dimensions = (("LogGroupName", name),)
+            where = ((("LogGroupName", name),), ())
             keys = self._keys[scope, name] = (
-                MetricKey("AWS/Logs", "IncomingLogEvents", dimensions),
-                MetricKey("AWS/Logs", "IncomingBytes", dimensions),
+                tuple(MetricKey("AWS/Logs", "IncomingLogEvents", dimensions) for dimensions in where),
+                tuple(MetricKey("AWS/Logs", "IncomingBytes", dimensions) for dimensions in where),
             )
-        for key, unit, value in ((keys[0], "None", events), (keys[1], "Bytes", size)):
-            bucket = Bucket()
-            bucket.add(value)
-            self._cloud.metrics.merge(scope, key, unit, bucket)
+        for listed, unit, value in ((keys[0], "None", events), (keys[1], "Bytes", size)):
+            for key in listed:
+                bucket = Bucket()
+                bucket.add(value)
+                self._cloud.metrics.merge(scope, key, unit, bucket)
