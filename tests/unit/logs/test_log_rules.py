@@ -150,6 +150,16 @@ MANAGED = "arn:aws:dataprotection::aws:data-identifier/"
             "DE89370400440532013000 DE00370400440532013000",
             "********************** DE00370400440532013000",
         ),
+        (
+            "BankAccountNumber-ES",
+            "ES91 2100 0418 4502 0005 1332 ES9221000418450200051332",
+            "*" * 29 + " ES9221000418450200051332",
+        ),
+        (
+            "BankAccountNumber-IT",
+            "IT60X0542811101000000123456 IT60 X054 2811 1010 0000 0123 456",
+            "*" * 27 + " " + "*" * 33,
+        ),
         ("AwsSecretKey", "key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "key=" + "*" * 40),
         ("PhoneNumber-US", "call (555) 234-5678 now", "call ************** now"),
         ("PkcsPrivateKey", "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- x", "*" * 57 + " x"),
