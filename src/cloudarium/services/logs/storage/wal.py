@@ -6,6 +6,7 @@ import logging
 import os
 import struct
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
@@ -143,8 +144,11 @@ class Wal:
 
     def runs(self, start: int, end: int, streams: frozenset[int] | None, seq: int = 0) -> Iterator[list[int]]:
         """Frames with events from ``start`` to ``end`` (both inclusive) and from ``seq`` on, about 1 MiB together."""
-        frames, run, size, before = self.frames, [], 0, 0
-        for index in range(len(frames)):
+        frames = self.frames
+        # Whoever reads on from where it was does not look at thousands of small frames before that.
+        first = max(0, bisect_right(frames.seqs, seq) - 1)
+        run, size, before = [], 0, frames.ends[first - 1] if first else 0
+        for index in range(first, len(frames)):
             length, before = frames.ends[index] - before, frames.ends[index]
             if frames.firsts[index] > end or frames.lasts[index] < start:
                 continue
