@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -96,6 +97,40 @@ def test_copied_and_truncated_then_longer_than_before(machine: Machine) -> None:
     machine.write("a", "two is longer than one was\n")
     assert machine.ship(source, 3) == ["two is longer than one was"]
     assert any("was truncated" in said for said in machine.said)
+
+
+LONG = "a line that is long enough to know it again"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_not_read_before_a_truncation_is_read_from_the_copy(machine: Machine, restart: bool) -> None:
+    path = machine.write("a", f"{LONG} 1\n")
+    machine.write("a.0", f"{LONG} 0\n{LONG} 0\n")
+    source = machine.source("a")
+    assert machine.ship(source, 2) == [f"{LONG} 1"]
+    if restart:
+        source.close()
+        source = machine.source("a")
+        assert machine.ship(source, 1) == []
+    machine.write("a", "2\n3 without an end")
+    shutil.copy(path, machine.folder / "a.1")
+    os.truncate(path, 0)
+    machine.write("a", "4\n")
+    assert machine.ship(source, 12) == ["2", "4", "3 without an end"]
+    assert [tail.path for tail in source.tails] == [str(path)]
+    machine.write("a", "5\n")
+    assert machine.ship(source, 2) == ["5"]
+
+
+def test_a_copy_that_is_followed_by_itself_is_sent_once(machine: Machine) -> None:
+    path = machine.write("a.log", f"{LONG} 1\n")
+    source = machine.source("a.log*", every_file=True)
+    assert machine.ship(source, 2) == [f"{LONG} 1"]
+    machine.write("a.log", f"{LONG} 2\n")
+    shutil.copy(path, machine.folder / "a.log.1")
+    os.truncate(path, 0)
+    machine.write("a.log", "3\n")
+    assert sorted(machine.ship(source, 12)) == ["3", f"{LONG} 2"]
 
 
 def test_a_restart_continues_where_it_was(machine: Machine) -> None:
@@ -401,9 +436,9 @@ def test_the_agents_log_is_rotated(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(["append", "partial", "rename", "truncate", "restart", "wait"]), max_size=14))
+@given(st.lists(st.sampled_from(["append", "partial", "rename", "truncate", "copy", "restart", "wait"]), max_size=14))
 def test_every_line_once_whatever_happens(operations: list[str]) -> None:
-    """Appended in one piece or two, renamed away, emptied once it was read, the agent gone in between."""
+    """Appended in one piece or two, renamed away, emptied once it was read or copied, the agent gone in between."""
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder))
         source, number, unfinished = machine.source("log"), 0, False
@@ -412,7 +447,7 @@ def test_every_line_once_whatever_happens(operations: list[str]) -> None:
         path = Path(folder) / "log"
         for step, operation in enumerate(operations):
             if operation in ("append", "partial"):
-                text = "" if unfinished else f"line {number} of {step}"
+                text = "" if unfinished else f"{LONG} {number} of {step}"
                 unfinished = operation == "partial"
                 written += [text] if text else []
                 number += 1
@@ -425,6 +460,14 @@ def test_every_line_once_whatever_happens(operations: list[str]) -> None:
             elif operation == "truncate" and path.exists() and not unfinished:
                 sent += machine.ship(source, 2)
                 os.truncate(path, 0)
+            elif operation == "copy" and path.exists() and path.stat().st_size and not unfinished:
+                sent += machine.ship(source, 1)  # a file of which nothing was read is not known again
+                written.append(f"{LONG} {number} before {step}")
+                number += 1
+                machine.write("log", written[-1] + "\n")
+                shutil.copy(path, Path(folder) / f"log.{step}")
+                os.truncate(path, 0)
+                sent += machine.ship(source, 0.5)
             elif operation == "restart":
                 source.save()
                 source.close()

@@ -1,6 +1,7 @@
 """One entry of the configuration: which files it means by now, and the tail of each.
 
-A file that lost its name, or that a newer one of the same pattern follows, is read to its end first and then let go.
+A file that lost its name, or that a newer one of the same pattern follows, is read to its end first and then let go;
+of one that was copied and truncated, the copy is.
 An agent that starts again looks for the files it knew by their inodes, so that what was written before a rotation in
 between is not lost.
 """
@@ -8,6 +9,7 @@ between is not lost.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -52,12 +54,16 @@ class Source:
             except OSError as error:
                 self._failed(tail, error)
                 continue
+            emptied = tail.identity
+            if change is Change.TRUNCATED and self._move(tail):
+                change = Change.REPLACED
+                self._known.pop(emptied, None)
             changes[tail] = change
             if change is Change.TRUNCATED:
                 self._report(f"{tail.path} was truncated; it is read from its beginning")
                 ends.append((tail, tail.rest(now, tick)))
                 self._drop(tail)
-                self._known.pop(tail.identity, None)
+                self._known.pop(emptied, None)
             elif change is not Change.SAME:
                 tail.draining = True
         wanted = self._glob.files()
@@ -131,6 +137,20 @@ class Source:
         self._refused.discard(path)
         tail.draining = draining
         self.tails.append(tail)
+
+    def _move(self, tail: Tail) -> bool:
+        """Read a file that was copied and then truncated to its end where the copy is."""
+        followed = {each.identity for each in self.tails}
+        for path in _candidates(tail.path):
+            try:
+                status = os.stat(path)
+                regular = stat.S_ISREG(status.st_mode) and Identity(status.st_dev, status.st_ino) not in followed
+                if regular and status.st_size >= tail.queued and tail.move(path):
+                    self._report(f"{tail.path} was truncated; what was not read of it is read from {path}")
+                    return True
+            except OSError:
+                continue
+        return False
 
     def _reopen(self, tail: Tail) -> bool:
         path = _whereabouts(tail.position())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cloudarium.agent.config.plan import FilePlan
 
 _CHUNK = 262_144
+_PROOF, _ENOUGH = 256, 32
+"""Bytes before the position by which a copy of the file is known, and how many of them at least."""
 _FINGERPRINT = 65_536
 """Bytes in which the older agent's fingerprint lines must lie."""
 
@@ -42,6 +44,7 @@ class Tail:
                 offset = status.st_size
         self.committed = offset
         self.queued = offset
+        self._seen = os.pread(self._fd, min(offset, _PROOF), max(0, offset - _PROOF))
         codec, end = newline(plan.encoding, os.pread(self._fd, 4, 0))
         self._codec, self._newline = codec, end
         self._lines = Lines(end, plan.event_bytes & ~3, offset)
@@ -72,6 +75,21 @@ class Tail:
         self._fd = fd
         return True
 
+    def move(self, path: str) -> bool:
+        """Go on in a copy that was made before the file was emptied; False when ``path`` is none. Raises OSError."""
+        seen = self._seen
+        if len(seen) < _ENOUGH:
+            return False
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if os.pread(fd, len(seen), self._lines.read - len(seen)) != seen:
+            os.close(fd)
+            return False
+        self.close()
+        self._fd, self._quiet = fd, None
+        status = os.fstat(fd)
+        self.identity = Identity(status.st_dev, status.st_ino)
+        return True
+
     def change(self) -> Change:
         """Compare the file with what has its name."""
         assert self._fd is not None
@@ -91,6 +109,7 @@ class Tail:
         data = os.pread(self._fd, _CHUNK, self._lines.read)
         if data and not self._head_same():
             return []  # truncated and written again: the next comparison will start over
+        self._seen = (self._seen + data)[-_PROOF:]
         self._quiet = None if data else (tick if self._quiet is None else self._quiet)
         events = [event for line in self._lines.feed(data) if (event := self._event(line, now, tick))]
         if not data and (event := self._assembler.idle(now, tick)):
