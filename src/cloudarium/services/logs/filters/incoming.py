@@ -57,7 +57,7 @@ class Incoming:
     ) -> None:
         """Events of a stream have been stored; ``first`` is the first one's sequence number, ``now`` milliseconds."""
         self._count(scope, group.name, len(times), sum(map(len, messages)))
-        found = histories(self._cloud.store, scope, group)
+        found = [each for each in histories(self._cloud.store, scope, group) if each.active(now)]
         if found:
             self.audits.wake(scope, group.uid, first)
         if self.metrics.wanted(scope, group.uid) or self.tails.wanted(group.uid):
