@@ -36,8 +36,8 @@ class Machine:
         self.said: list[str] = []
         self.tick = 0.0
 
-    def source(self, path: str, *, older: bool = False, **fields: Any) -> Source:
-        plan = FilePlan(path=str(self.folder / path), group="g", stream="s", key="k", **fields)
+    def source(self, path: str, *, older: bool = False, key: str = "k", **fields: Any) -> Source:
+        plan = FilePlan(path=str(self.folder / path), group="g", stream="s", key=key, **fields)
         return Source(plan, States(str(self.folder / ".state"), self.said.append), self.said.append, older=older)
 
     def write(self, name: str, text: str) -> Path:
@@ -120,6 +120,38 @@ def test_what_was_not_read_before_a_truncation_is_read_from_the_copy(machine: Ma
     assert [tail.path for tail in source.tails] == [str(path)]
     machine.write("a", "5\n")
     assert machine.ship(source, 2) == ["5"]
+
+
+def test_a_copy_made_while_the_agent_was_gone_is_read_on(machine: Machine) -> None:
+    path = machine.write("a", f"{LONG} 1\n")
+    source = machine.source("a")
+    assert machine.ship(source, 2) == [f"{LONG} 1"]
+    source.close()
+    machine.write("a", "2\n")
+    shutil.copy(path, machine.folder / "a.1")
+    os.truncate(path, 0)
+    machine.write("a", "3\n")
+    source = machine.source("a")
+    assert machine.ship(source, 12) == ["2", "3"]
+    assert machine.ship(machine.source("a"), 12) == []
+
+
+def test_the_end_is_where_the_older_agent_begins_but_not_where_it_goes_on(machine: Machine) -> None:
+    path = machine.write("a", "before\n")
+    source = machine.source("a", older=True, from_end=True)
+    assert machine.ship(source, 2) == []
+    machine.write("a", "one\n")
+    assert machine.ship(source, 2) == ["one"]
+    path.rename(machine.folder / "a.1")
+    machine.write("a", "two, in a new file\n")
+    assert machine.ship(source, 8) == ["two, in a new file"]
+    os.truncate(path, 0)
+    machine.write("a", "three\n")
+    assert machine.ship(source, 3) == ["three"]
+    source.close()
+    path.rename(machine.folder / "a.2")
+    machine.write("a", "four\n")
+    assert machine.ship(machine.source("a", older=True, from_end=True), 3) == ["four"]
 
 
 def test_a_copy_that_is_followed_by_itself_is_sent_once(machine: Machine) -> None:
@@ -214,7 +246,7 @@ def test_the_older_agent_waits_for_its_fingerprint_and_may_start_at_the_end(mach
     machine.write("a", "three\n")
     assert machine.ship(source, 2) == ["one", "two", "three"]
     machine.write("b", "before\n")
-    late = machine.source("b", from_end=True)
+    late = machine.source("b", key="late", from_end=True)
     assert machine.ship(late, 2) == []
     machine.write("b", "after\n")
     assert machine.ship(late, 2) == ["after"]
@@ -467,7 +499,7 @@ def test_every_line_once_whatever_happens(operations: list[str]) -> None:
                 machine.write("log", written[-1] + "\n")
                 shutil.copy(path, Path(folder) / f"log.{step}")
                 os.truncate(path, 0)
-                sent += machine.ship(source, 0.5)
+                sent += machine.ship(source, 0.5 * (number % 2))
             elif operation == "restart":
                 source.save()
                 source.close()

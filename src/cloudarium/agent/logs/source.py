@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.agent.logs.events import Event, compile_pattern
 from cloudarium.agent.logs.globs import Glob
-from cloudarium.agent.logs.rotation import Change, Identity
+from cloudarium.agent.logs.rotation import Change, Head, Identity
 from cloudarium.agent.logs.state import Position, States
 from cloudarium.agent.logs.tail import Tail
 
@@ -40,6 +40,8 @@ class Source:
         self.tails: list[Tail] = []
         self._known = {each.identity: each for each in states.load(plan.key)}
         self._refused: set[str] = set()
+        self._from_end = plan.from_end and not self._known
+        """Where to begin is said only for files of which nothing is known; later ones are new."""
         self._recover()
 
     def scan(self, now: datetime, tick: float) -> list[tuple[Tail, list[Event]]]:
@@ -77,6 +79,7 @@ class Source:
         for path in wanted:
             if path not in followed:
                 self._open(path)
+        self._from_end = False
         return ends
 
     def read(self, tail: Tail, now: datetime, tick: float) -> list[Event]:
@@ -113,28 +116,36 @@ class Source:
             tail.close()
 
     def _recover(self) -> None:
-        """Open files known from before that were renamed meanwhile, to read their rest."""
+        """Open files known from before that were renamed, or copied and truncated, meanwhile, to read their rest."""
         for position in list(self._known.values()):
             path = _whereabouts(position)
             if path is None:
                 self._report(f"{position.path} of before is gone; what was not read of it is lost")
                 del self._known[position.identity]
+            elif (copy := _copy_of(position, path)) is not None:
+                self._report(f"{position.path} was truncated; what was not read of it is read from {copy[0]}")
+                del self._known[position.identity]
+                self._known[copy[1]] = position._replace(identity=copy[1])
+                self._open(copy[0], draining=True, name=position.path)
             elif _size(path) != position.offset and (path != position.path or not self.plan.every_file):
                 self._open(path, draining=not self._glob.matches(path))
 
-    def _open(self, path: str, *, draining: bool = False) -> None:
+    def _open(self, path: str, *, draining: bool = False, name: str | None = None) -> None:
+        """Follow a file. ``name`` is what it was called before, if that is not ``path``."""
         try:
             status = os.stat(path)
             identity = Identity(status.st_dev, status.st_ino)
             if any(tail.identity == identity for tail in self.tails):
                 return
-            tail = Tail(path, self.plan, self._report, self._known.pop(identity, None), older=self._older)
+            known = self._known.pop(identity, None)
+            tail = Tail(path, self.plan, self._report, known, older=self._older, from_end=self._from_end)
         except OSError as error:
             if path not in self._refused:
                 self._refused.add(path)
                 self._report(f"{path} cannot be read: {error.strerror}")
             return
         self._refused.discard(path)
+        tail.path = name or path
         tail.draining = draining
         self.tails.append(tail)
 
@@ -202,6 +213,31 @@ def _whereabouts(position: Position) -> str | None:
         if Identity(status.st_dev, status.st_ino) == position.identity:
             return path
     return None
+
+
+def _copy_of(position: Position, path: str) -> tuple[str, Identity] | None:
+    """If the file at ``path`` was truncated since: a copy of what it was, known by the bytes before the position."""
+    proof = position.proof
+    if proof is None or _has(path, proof):
+        return None
+    for candidate in _candidates(position.path):
+        try:
+            status = os.stat(candidate)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_size >= position.offset and _has(candidate, proof):
+            return candidate, Identity(status.st_dev, status.st_ino)
+    return None
+
+
+def _has(path: str, part: Head) -> bool:
+    """Whether a regular file has some bytes where they should be."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(part.start)
+            return part.matches(file.read(part.length))
+    except OSError:
+        return False
 
 
 def _size(path: str) -> int:

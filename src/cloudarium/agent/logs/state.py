@@ -17,12 +17,13 @@ from cloudarium.agent.logs.rotation import Head, Identity
 
 
 class Position(NamedTuple):
-    """How far a file has been sent."""
+    """How far a file has been sent. ``proof`` are bytes before the offset, which a copy of the file has too."""
 
     path: str
     identity: Identity
     offset: int
     head: Head | None
+    proof: Head | None = None
 
 
 class States:
@@ -74,13 +75,17 @@ class States:
 
 
 def _position(record: dict[str, Any]) -> Position:
-    head = record["head"]
     return Position(
         str(record["path"]),
         Identity(int(record["device"]), int(record["inode"])),
         int(record["offset"]),
-        Head(int(head[0]), int(head[1]), str(head[2])) if head else None,
+        _head(record["head"]),
+        _head(record.get("proof")),
     )
+
+
+def _head(listed: Any) -> Head | None:
+    return Head(int(listed[0]), int(listed[1]), str(listed[2])) if listed else None
 
 
 def _record(position: Position) -> dict[str, Any]:
@@ -90,6 +95,7 @@ def _record(position: Position) -> dict[str, Any]:
         "inode": position.identity.inode,
         "offset": position.offset,
         "head": list(position.head) if position.head else None,
+        "proof": list(position.proof) if position.proof else None,
     }
 
 

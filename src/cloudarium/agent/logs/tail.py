@@ -27,7 +27,14 @@ class Tail:
     """A file that is followed. Raises OSError when it cannot be opened."""
 
     def __init__(
-        self, path: str, plan: FilePlan, report: Callable[[str], None], since: Position | None, *, older: bool = False
+        self,
+        path: str,
+        plan: FilePlan,
+        report: Callable[[str], None],
+        since: Position | None,
+        *,
+        older: bool = False,
+        from_end: bool = False,
     ) -> None:
         self.path = path
         self._plan = plan
@@ -40,10 +47,11 @@ class Tail:
             offset = since.offset
         else:
             self._head = None
-            if since is None and plan.from_end:
+            if since is None and from_end:
                 offset = status.st_size
         self.committed = offset
         self.queued = offset
+        self._proof: Head | None = None
         self._seen = os.pread(self._fd, min(offset, _PROOF), max(0, offset - _PROOF))
         codec, end = newline(plan.encoding, os.pread(self._fd, 4, 0))
         self._codec, self._newline = codec, end
@@ -136,7 +144,14 @@ class Tail:
 
     def position(self) -> Position:
         """What is to be kept about this file."""
-        return Position(self.path, self.identity, self.committed, self._head)
+        proof, length = self._proof, min(self.committed, _PROOF)
+        if proof is not None and proof.start + proof.length != self.committed:
+            proof = None
+        if proof is None and self._fd is not None and length >= _ENOUGH:
+            data = os.pread(self._fd, length, self.committed - length)
+            proof = Head(self.committed - length, length, digest(data)) if len(data) == length else None
+        self._proof = proof
+        return Position(self.path, self.identity, self.committed, self._head, proof)
 
     def _event(self, line: Line, now: datetime, tick: float) -> Event | None:
         text = line.data.decode(self._codec, errors="replace")
