@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 from typing import Any
 
 import pytest
@@ -263,15 +265,17 @@ def test_a_composite_alarm(account: Account, inbox: tuple[str, Any]) -> None:
     (told,) = until(take, "then the action is done")
     message = json.loads(told["Message"])
     assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
+    assert [child["Arn"].rpartition(":")[2] for child in message["TriggeringChildren"]] == ["two"]
     parents = account.cloudwatch.describe_alarms(ParentsOfAlarmName="one")["CompositeAlarms"]
     assert [parent["AlarmName"] for parent in parents] == ["both"]
     children = account.cloudwatch.describe_alarms(ChildrenOfAlarmName="both")["MetricAlarms"]
     assert {child["AlarmName"] for child in children} == {"one", "two"}
     with pytest.raises(ClientError) as error:
         account.cloudwatch.delete_alarms(AlarmNames=["one"])
-    assert error.value.response["Error"]["Code"] == "ResourceConflict"
-    account.cloudwatch.delete_alarms(AlarmNames=["both"])
-    account.cloudwatch.delete_alarms(AlarmNames=["one", "two"])
+    told = error.value.response["Error"]
+    assert told["Code"] == "ValidationError"
+    assert told["Message"] == "Cannot delete one as there are composite alarm(s) depending on it."
+    account.cloudwatch.delete_alarms(AlarmNames=["one", "both", "two"])
     assert history(account, "both", "ConfigurationUpdate", AlarmTypes=["CompositeAlarm"])[0] == 'Alarm "both" deleted'
 
 
@@ -346,9 +350,173 @@ def test_describing(account: Account) -> None:
     assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "x", "Value": "y"}]
 
 
+def events(account: Account, kind: str) -> list[dict[str, Any]]:
+    """Details of CloudWatch's events, oldest first."""
+    where = f"account={account.number}&region=us-east-1"
+    with urllib.request.urlopen(f"{account.cloud.endpoint}/_cloudarium/events?{where}") as answer:
+        found = json.load(answer)["Events"]
+    return [each["detail"] for each in reversed(found) if each["detail-type"] == f"CloudWatch Alarm {kind}"]
+
+
+def test_events_of_configurations(account: Account) -> None:
+    """The state by its value alone, the whole configuration, and what it was before an update."""
+    put(account, TreatMissingData="ignore")
+    put(account, TreatMissingData="ignore", Threshold=3)
+    account.cloudwatch.delete_alarms(AlarmNames=["errors"])
+    created, updated, deleted = events(account, "Configuration Change")
+    assert [each["operation"] for each in (created, updated, deleted)] == ["create", "update", "delete"]
+    assert created["state"].keys() == {"value", "timestamp"} and "previousConfiguration" not in created
+    assert created["configuration"].keys() == {
+        *("evaluationPeriods", "threshold", "comparisonOperator", "treatMissingData", "metrics", "alarmName"),
+        *("actionsEnabled", "timestamp", "okActions", "alarmActions", "insufficientDataActions"),
+    }
+    assert updated["configuration"]["threshold"] == 3.0
+    assert updated["previousConfiguration"]["threshold"] == 2.0
+
+
+def test_events_of_a_composite_alarm(account: Account) -> None:
+    """Which child it was, in spoken time and as data; the period that holds actions back is told at once."""
+    for name in ("one", "two", "maintenance"):
+        put(account, name, TreatMissingData="ignore")
+        account.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")
+    account.cloudwatch.put_composite_alarm(
+        AlarmName="any",
+        AlarmRule="ALARM(one) OR ALARM(two)",
+        ActionsSuppressor="maintenance",
+        ActionsSuppressorWaitPeriod=60,
+        ActionsSuppressorExtensionPeriod=60,
+    )
+    until(lambda: state(account, "any") == "OK", "it was evaluated")
+    account.cloud.advance("60s")
+    account.cloudwatch.set_alarm_state(AlarmName="two", StateValue="ALARM", StateReason="test")
+    until(lambda: state(account, "any") == "ALARM", "its child counts")
+    first, second = (each for each in events(account, "State Change") if each["alarmName"] == "any")
+    arn = f"arn:aws:cloudwatch:us-east-1:{account.number}:alarm:"
+    assert first["state"]["reason"] == f"{arn}any was created and its alarm rule evaluates to OK"
+    children = json.loads(first["state"]["reasonData"])["triggeringAlarms"]
+    assert [(child["arn"], child["state"]["value"]) for child in children] == [(f"{arn}one", "OK"), (f"{arn}two", "OK")]
+    assert re.fullmatch(
+        re.escape(f"{arn}two transitioned to ALARM at ") + r"\w+day \d\d \w+, \d{4} \d\d:\d\d:\d\d UTC",
+        second["state"]["reason"],
+    )
+    assert [child["arn"] for child in json.loads(second["state"]["reasonData"])["triggeringAlarms"]] == [f"{arn}two"]
+    assert second["state"]["actionsSuppressedBy"] == "WaitPeriod"
+    account.cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule="ALARM(one)")
+    until(lambda: state(account, "any") == "OK", "another rule decides otherwise")
+    assert alarm(account, "any")["StateReason"] == f"{arn}any was updated and its alarm rule evaluates to OK"
+
+
+def test_relatives_come_in_pages_and_alone(account: Account) -> None:
+    """Beside whose relatives are wanted, only the size of a page can be given."""
+    for number in range(5):
+        put(account, f"c{number}")
+    rule = " OR ".join(f"ALARM(c{number})" for number in range(5))
+    account.cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule=rule)
+    asked: dict[str, Any] = {"ChildrenOfAlarmName": "any", "MaxRecords": 3}
+    page = account.cloudwatch.describe_alarms(**asked)
+    rest = account.cloudwatch.describe_alarms(**asked, NextToken=page["NextToken"])
+    assert [len(each["MetricAlarms"]) for each in (page, rest)] == [3, 2] and "NextToken" not in rest
+    with pytest.raises(ClientError, match="ChildrenOfAlarmName and StateValue cannot both be given"):
+        account.cloudwatch.describe_alarms(**asked, StateValue="OK")
+
+
+def test_names_may_be_of_any_letters(account: Account, inbox: tuple[str, Any]) -> None:
+    """A subject of SNS may not: there they become an underscore."""
+    topic, take = inbox
+    put(account, "エラー数 prod", AlarmActions=[topic])
+    account.cloudwatch.set_alarm_state(AlarmName="エラー数 prod", StateValue="ALARM", StateReason="試験")
+    (told,) = until(take, "it was told")
+    assert told["Subject"] == 'ALARM: "_ prod" in US East (N. Virginia)'
+    message = json.loads(told["Message"])
+    assert (message["AlarmName"], message["NewStateReason"]) == ("エラー数 prod", "試験")
+    with pytest.raises(ClientError, match="control characters"):
+        put(account, "a\tb")
+
+
+def test_what_the_history_has_of_configurations_and_actions(account: Account, inbox: tuple[str, Any]) -> None:
+    """In AWS's members; of an update also what was before; of an action also the message that went out."""
+    topic, take = inbox
+    put(account, Dimensions=[{"Name": "Page", "Value": "/"}])
+    put(account, Dimensions=[{"Name": "Page", "Value": "/"}], Threshold=3, AlarmActions=[topic])
+    account.cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
+    (told,) = until(take, "it was told")
+    until(lambda: history(account, "errors", "Action"), "and noted")
+    account.cloudwatch.delete_alarms(AlarmNames=["errors"])
+    items = account.cloudwatch.describe_alarm_history(AlarmName="errors", ScanBy="TimestampAscending")
+    created, updated, _, action, deleted = (json.loads(item["HistoryData"]) for item in items["AlarmHistoryItems"])
+    shown = created["createdAlarm"]
+    assert shown["dimensions"] == [{"name": "Page", "value": "/"}] and shown["okactions"] == []
+    assert (shown["statistic"], shown["threshold"], shown["stateValue"]) == ("Sum", 2.0, "INSUFFICIENT_DATA")
+    assert updated["updatedAlarm"]["threshold"] == 3.0
+    before = updated["originalUpdatedFields"]
+    assert before.keys() == {"threshold", "alarmActions", "alarmConfigurationUpdatedTimestamp"}
+    assert (before["threshold"], before["alarmActions"]) == (2.0, [])
+    assert action["publishedMessage"] == told["Message"] and action["error"] is None
+    assert deleted["deletedAlarm"]["alarmName"] == "errors"
+
+
+@pytest.mark.parametrize(
+    ("queries", "words"),
+    [
+        ([{"Id": "e", "Expression": "SUM(SEARCH('{Shop} Errors', 'Sum', 60))"}], "SEARCH is not supported on Metric"),
+        ([{"Id": "e", "Expression": "SELECT SUM(Errors) FROM Shop"}], "Period must not be null"),
+        ([{"Id": "e", "Expression": "TIME_SERIES(5)"}], "Period must not be null"),
+        ([{"Id": "e", "Expression": "SELECT SUM(Errors) FROM", "Period": 60}], "Invalid syntax"),
+        ([{"Id": "e", "Expression": "SELECT SUM(a) FROM b GROUP BY c", "Period": 60}], "GROUP BY in the query of an"),
+        ([{"Id": "e", "Expression": "m1 + m9"}], "'m9' not found"),
+        ([{"Id": "e", "Expression": "SUM(m1)"}], "scalar"),
+        ([{"Id": "e", "Expression": "[m1, m1]"}], "not an array"),
+        ([{"Id": "e", "Expression": "m1 + f"}, {"Id": "f", "Expression": "e", "ReturnData": False}], "Circular refer"),
+        ([{"Id": "E", "Expression": "m1"}], "must match the expression"),
+        ([{"Id": "e", "Expression": "m1", "AccountId": "111111111111"}], "linked accounts"),
+    ],
+)
+def test_queries_that_no_alarm_can_watch_are_refused(account: Account, queries: list[Any], words: str) -> None:
+    """When the alarm is put, and not at every evaluation."""
+    metric = {"Metric": {"Namespace": "Shop", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"}
+    if "m1" in json.dumps(queries):
+        queries = [{"Id": "m1", "MetricStat": metric, "ReturnData": False}, *queries]
+    plain = dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period"))
+    with pytest.raises(ClientError, match=words):
+        put(account, Metrics=queries, **plain)
+    with pytest.raises(ClientError, match="is not a statistic"):
+        put(account, Metrics=[{"Id": "m1", "MetricStat": metric | {"Stat": "p200"}}], **plain)
+    assert account.cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("arn:aws:sns:eu-west-1:1:t", "Invalid region eu-west-1 specified. Only us-east-1 is supported."),
+        ("arn:aws-cn:sns:us-east-1:1:t", "Invalid partition aws-cn specified. Only aws is supported."),
+        ("arn:aws:sqs:us-east-1:1:q", "Unsupported action"),
+        ("arn:aws:automate:us-east-1:ec2:explode", "Unsupported action"),
+        ("arn:aws:ssm:us-east-1:1:opsitem:9", "Unsupported action"),
+        ("arn:aws:sns:us-east-1:1:t:with:more", "Unsupported action"),
+    ],
+)
+def test_actions_that_cannot_be_are_refused(account: Account, action: str, words: str) -> None:
+    """By what is wrong with their ARN."""
+    with pytest.raises(ClientError, match=words):
+        put(account, AlarmActions=[action])
+
+
+def test_a_composite_alarm_touches_no_instance(account: Account) -> None:
+    """Actions of EC2 and Auto Scaling are for metric alarms."""
+    stop = "arn:aws:automate:us-east-1:ec2:stop"
+    put(account, AlarmActions=[stop])
+    with pytest.raises(ClientError, match="not supported for composite alarms"):
+        account.cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(errors)", AlarmActions=[stop])
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"Threshold": float("nan")},
+        {"Threshold": float("inf")},
+        {"Tags": [{"Key": f"k{n}", "Value": ""} for n in range(51)]},
+        {"Tags": [{"Key": "aws:mine", "Value": ""}]},
+        {"Tags": [{"Key": "k", "Value": "a"}, {"Key": "k", "Value": "b"}]},
         {"Period": 45},
         {"Period": 3600, "EvaluationPeriods": 200},
         {"Statistic": "Sum", "ExtendedStatistic": "p99"},

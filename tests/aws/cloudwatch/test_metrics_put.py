@@ -114,6 +114,18 @@ def test_bad_points_are_refused(account: Account, datum: dict[str, Any], code: s
     assert not account.cloudwatch.list_metrics(Namespace="Shop")["Metrics"]
 
 
+def test_what_a_request_may_not_be(account: Account) -> None:
+    """In AWS's words: namespaces of AWS's own, and more than a thousand metrics."""
+    put = account.cloudwatch.put_metric_data
+    with pytest.raises(
+        ClientError, match=r"\(InvalidParameterValue\).* The value AWS/ for parameter Namespace is invalid.$"
+    ):
+        put(Namespace="AWS/EC2", MetricData=[{"MetricName": "M", "Value": 1}])
+    size = r"\(InvalidParameterValue\).* The collection MetricData must not have a size greater than 1000.$"
+    with pytest.raises(ClientError, match=size):
+        put(Namespace="Shop", MetricData=[{"MetricName": "M", "Value": 1}] * 1_001)
+
+
 def test_strict_entities_are_refused_by_name(account: Account) -> None:
     """What points belong to is not kept, so nothing can be checked against it."""
     with pytest.raises(ClientError) as error:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudarium.services.cloudwatch.alarms.evaluator import Rule, Slot, evaluate
-from cloudarium.services.cloudwatch.alarms.reasons import number, reason, reason_data
+from cloudarium.services.cloudwatch.alarms.reasons import number, reason, reason_data, spoken_time, triggering
 
 T0 = datetime(2024, 7, 10, 16, 22, tzinfo=UTC).timestamp()
 
@@ -39,8 +39,15 @@ def text(values: list[float | None], rule: Rule, before: str, threshold: float =
             Rule("GreaterThanOrEqualToThreshold", 1, 1),
             "INSUFFICIENT_DATA",
             1.0,
-            "Threshold Crossed: 1 datapoint [3.0 (10/07/24 16:22:00)] was greater than or equal to the "
-            "threshold (1.0).",
+            "Threshold Crossed: 1 out of the last 1 datapoints [3.0 (10/07/24 16:22:00)] was greater than or equal to "
+            "the threshold (1.0) (minimum 1 datapoint for OK -> ALARM transition).",
+        ),
+        (
+            [0.0],
+            Rule("GreaterThanThreshold", 1, 1),
+            "INSUFFICIENT_DATA",
+            1.0,
+            "Threshold Crossed: 1 datapoint [0.0 (10/07/24 16:22:00)] was not greater than the threshold (1.0).",
         ),
         (
             [0.0],
@@ -89,6 +96,56 @@ def text(values: list[float | None], rule: Rule, before: str, threshold: float =
 def test_texts(values: list[float | None], rule: Rule, before: str, threshold: float, expected: str) -> None:
     """As AWS wrote them."""
     assert text(values, rule, before, threshold) == expected
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value", "before", "expected"),
+    [
+        (
+            "LessThanLowerOrGreaterThanUpperThreshold",
+            0.0,
+            "OK",
+            "was less than the lower thresholds [0.25] or greater than the upper thresholds [0.5] "
+            "(minimum 1 datapoint for OK -> ALARM transition).",
+        ),
+        (
+            "LessThanLowerOrGreaterThanUpperThreshold",
+            0.3,
+            "ALARM",
+            "was not less than the lower thresholds [0.25] or not greater than the upper thresholds [0.5] "
+            "(minimum 1 datapoint for ALARM -> OK transition).",
+        ),
+        (
+            "LessThanLowerThreshold",
+            0.0,
+            "OK",
+            "was less than the lower thresholds [0.25] (minimum 1 datapoint for OK -> ALARM transition).",
+        ),
+        (
+            "GreaterThanUpperThreshold",
+            0.75,
+            "OK",
+            "was greater than the upper thresholds [0.5] (minimum 1 datapoint for OK -> ALARM transition).",
+        ),
+    ],
+)
+def test_texts_of_bands(comparison: str, value: float, before: str, expected: str) -> None:
+    """As the documentation's example of an anomaly detection alarm has them: both thresholds, each by its points."""
+    rule = Rule(comparison, 1, 1)
+    decision = evaluate([Slot(T0, value, 1.0, 0.25, 0.5)], rule)
+    start = f"Thresholds Crossed: 1 out of the last 1 datapoints [{value} (10/07/24 16:22:00)] "
+    assert reason(decision, rule, before, None) == start + expected
+
+
+def test_what_brought_a_composite_alarm_there() -> None:
+    """Time as it is spoken, and every alarm by name; never more than a reason's data may have."""
+    at = datetime(2022, 7, 22, 15, 57, 45, 394_000, tzinfo=UTC).timestamp()
+    assert spoken_time(at) == "Friday 22 July, 2022 15:57:45 UTC"
+    assert triggering([("arn:a", "ALARM", at)]) == (
+        '{"triggeringAlarms":[{"arn":"arn:a","state":{"value":"ALARM","timestamp":"2022-07-22T15:57:45.394+0000"}}]}'
+    )
+    many = triggering([("arn:" + "x" * 200, "OK", at)] * 100)
+    assert len(many) <= 4_000 and len(json.loads(many)["triggeringAlarms"]) >= 6
 
 
 def test_numbers_are_written_as_java_does() -> None:

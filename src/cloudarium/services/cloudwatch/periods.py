@@ -7,11 +7,12 @@ from __future__ import annotations
 
 _DAY = 86_400
 FINE_PERIODS = (1, 5, 10, 20, 30)
-MAX_PERIOD = _DAY
+MAX_PERIOD = 30 * _DAY
+"""The longest that CloudWatch's console offers; alarms may have a week."""
 
 
 def is_period(period: int) -> bool:
-    """Whether CloudWatch knows the period (seconds): 1, 5, 10, 20, 30, or a multiple of a minute up to a day."""
+    """Whether CloudWatch knows the period (seconds): 1, 5, 10, 20, 30, or a multiple of a minute."""
     return period in FINE_PERIODS or (period > 0 and period % 60 == 0 and period <= MAX_PERIOD)
 
 

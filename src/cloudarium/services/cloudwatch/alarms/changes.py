@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.store import Scope
-from cloudarium.services.cloudwatch.alarms import history
+from cloudarium.services.cloudwatch.alarms import configurations, history
 from cloudarium.services.cloudwatch.alarms.reasons import long_time
 from cloudarium.services.cloudwatch.alarms.resources import (
     ALARM,
@@ -82,9 +80,9 @@ def _detail(alarm: Alarm, old: AlarmState) -> dict[str, Any]:
         "alarmName": alarm.name,
         "state": shown_state(alarm.state),
         "previousState": shown_state(old),
-        "configuration": configuration(alarm),
+        "configuration": configurations.briefly(alarm),
     }
-    if isinstance(alarm, CompositeAlarm) and alarm.suppressor:
+    if isinstance(alarm, CompositeAlarm) and alarm.suppressed_by:
         detail["state"]["actionsSuppressedBy"] = alarm.suppressed_by
         detail["state"]["actionsSuppressedReason"] = alarm.suppressed_reason
     return detail
@@ -98,51 +96,26 @@ def shown_state(state: AlarmState) -> dict[str, Any]:
     return shown | {"timestamp": long_time(state.updated)}
 
 
-def configuration(alarm: Alarm) -> dict[str, Any]:
-    """What an alarm looks at, as events show it."""
-    shown: dict[str, Any] = {"description": alarm.description} if alarm.description else {}
-    if isinstance(alarm, CompositeAlarm):
-        shown["alarmRule"] = alarm.rule
-        if alarm.suppressor:
-            shown["actionsSuppressor"] = alarm.suppressor
-            shown["actionsSuppressorWaitPeriod"] = alarm.wait_period
-            shown["actionsSuppressorExtensionPeriod"] = alarm.extension_period
-        return shown
-    if alarm.queries:
-        shown["metrics"] = [_query(query) for query in alarm.queries]
-        return shown
-    metric = {"namespace": alarm.namespace, "name": alarm.metric_name, "dimensions": dict(alarm.dimensions)}
-    stat: dict[str, Any] = {"metric": metric, "period": alarm.period, "stat": alarm.statistic}
-    if alarm.unit:
-        stat["unit"] = alarm.unit
-    shown["metrics"] = [{"id": request_id(), "metricStat": stat, "returnData": True}]
-    return shown
-
-
-def _query(query: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": query["Id"], "returnData": query.get("ReturnData", True)}
-    if "Expression" in query:
-        shown["expression"] = query["Expression"]
-    if "Label" in query:
-        shown["label"] = query["Label"]
-    if (stat := query.get("MetricStat")) is not None:
-        metric = stat["Metric"]
-        dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", ())}
-        named = {"namespace": metric["Namespace"], "name": metric["MetricName"], "dimensions": dimensions}
-        shown["metricStat"] = {"metric": named, "period": stat["Period"], "stat": stat["Stat"]}
-    return shown
-
-
-def note_configuration(cloud: Cloud, scope: Scope, alarm: Alarm, what: str) -> None:
-    """History and event of an alarm that was created, updated or deleted."""
-    briefly = {"version": "1.0", "type": what}
-    told = [briefly | {f"{what.lower()}Alarm": msgspec.to_builtins(alarm)}] if what != "Delete" else []
+def note_configuration(cloud: Cloud, scope: Scope, alarm: Alarm, what: str, before: Alarm | None = None) -> None:
+    """History and event of an alarm that was created, updated (from ``before``) or deleted."""
+    briefly: dict[str, Any] = {"version": "1.0", "type": what}
     words = {"Create": "created", "Update": "updated", "Delete": "deleted"}[what]
-    history.note(cloud, scope, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {words}', *told, briefly)
+    shown = configurations.historical(alarm)
+    told = briefly | {f"{words}Alarm": shown}
+    if before is not None:
+        was = configurations.historical(before)
+        told["originalUpdatedFields"] = {name: value for name, value in was.items() if shown.get(name) != value}
+    without = briefly | {f"{words}Alarm": shown}
+    history.note(cloud, scope, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {words}', told, without, briefly)
+    state = {"value": alarm.state.value, "timestamp": long_time(alarm.state.updated)}
+    if isinstance(alarm, CompositeAlarm) and alarm.suppressed_by:
+        state["actionsSuppressedBy"] = alarm.suppressed_by
     detail = {
         "alarmName": alarm.name,
         "operation": what.lower(),
-        "state": shown_state(alarm.state),
-        "configuration": configuration(alarm) | {"alarmName": alarm.name, "actionsEnabled": alarm.actions_enabled},
+        "state": state,
+        "configuration": configurations.whole(alarm),
     }
+    if before is not None:
+        detail["previousConfiguration"] = configurations.whole(before)
     cloud.events.emit(scope, "aws.cloudwatch", "CloudWatch Alarm Configuration Change", detail, [alarm.arn])

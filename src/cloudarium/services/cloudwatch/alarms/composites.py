@@ -10,7 +10,14 @@ from functools import lru_cache
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.cloudwatch.alarms import changes, composite, reasons
-from cloudarium.services.cloudwatch.alarms.resources import ALARM, OK, Alarm, CompositeAlarm, MetricAlarm
+from cloudarium.services.cloudwatch.alarms.resources import (
+    ALARM,
+    INSUFFICIENT,
+    OK,
+    Alarm,
+    CompositeAlarm,
+    MetricAlarm,
+)
 
 COMPOSITES = "cloudwatch.composites"
 
@@ -58,12 +65,9 @@ class Composites:
         alarm = self._table.get(scope, name)
         if alarm is None:
             return None
-        states: dict[str, str] = {}
 
         def state_of(child: str) -> str | None:
             found = find(self._cloud, scope, child)
-            if found is not None:
-                states[found.arn] = found.state.value
             return found.state.value if found is not None else None
 
         value = ALARM if _compiled(alarm.rule).holds(state_of) else OK
@@ -72,26 +76,32 @@ class Composites:
         return self._release(scope, alarm)
 
     def _turn(self, scope: Scope, alarm: CompositeAlarm, value: str) -> CompositeAlarm:
-        now = reasons.long_time(self._cloud.clock.now())
-        triggering = [found for child in alarm.children if (found := find(self._cloud, scope, child)) is not None]
-        arn = next(
-            (each.arn for each in triggering if each.state.value == ALARM), triggering[0].arn if triggering else ""
-        )
-        text = f"{arn} transitioned to {value} at {now}" if arn else f"The rule evaluates to {value} at {now}"
+        text, data = self._reason(scope, alarm, value)
         held = bool(alarm.suppressor) and alarm.actions_enabled
-        changed = changes.change_state(self._cloud, scope, alarm, value, text, act=not held)
-        assert isinstance(changed, CompositeAlarm)
         if held:
-            waits = self._cloud.clock.now() + alarm.wait_period
-            changed = changed.replace(
+            alarm = alarm.replace(
                 pending_action=value,
                 pending_from=alarm.state,
                 suppressed_by="WaitPeriod",
                 suppressed_reason="Actions suppressed by WaitPeriod",
-                suppressed_until=waits,
+                suppressed_until=self._cloud.clock.now() + alarm.wait_period,
             )
-            self._table.put(scope, changed)
+        changed = changes.change_state(self._cloud, scope, alarm, value, text, data, act=not held)
+        assert isinstance(changed, CompositeAlarm)
         return changed
+
+    def _reason(self, scope: Scope, alarm: CompositeAlarm, value: str) -> tuple[str, str]:
+        """Why, and the same as data: the child that changed last; or all of them, when the alarm itself did."""
+        children = [found for child in alarm.children if (found := find(self._cloud, scope, child)) is not None]
+        last = max(children, key=lambda child: child.state.transitioned, default=None)
+        if last is not None and alarm.state.value != INSUFFICIENT and last.state.transitioned >= alarm.configured:
+            children = [last]
+            text = f"{last.arn} transitioned to {last.state.value} at {reasons.spoken_time(last.state.transitioned)}"
+        else:
+            verb = "created" if alarm.state.value == INSUFFICIENT else "updated"
+            text = f"{alarm.arn} was {verb} and its alarm rule evaluates to {value}"
+        states = ((child.arn, child.state.value, child.state.transitioned) for child in children)
+        return text, reasons.triggering(states)
 
     def _release(self, scope: Scope, alarm: CompositeAlarm) -> float | None:
         """Do what was held back, once neither the suppressor nor a period stands against it."""

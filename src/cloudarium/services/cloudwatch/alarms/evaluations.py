@@ -94,12 +94,16 @@ class Evaluations:
         wanted, needed = alarm.evaluation_periods, alarm.datapoints_to_alarm or alarm.evaluation_periods
         rule = Rule(alarm.comparison, wanted, needed, alarm.treat_missing or MISSING)
         try:
-            slots = self._from_queries(scope, alarm) if alarm.queries else self._from_metric(scope, alarm)
+            slots, partial = (
+                self._from_queries(scope, alarm) if alarm.queries else (self._from_metric(scope, alarm), False)
+            )
         except AwsError as error:
+            alarm = self._mark(scope, alarm, "EVALUATION_ERROR")
             self._settle(scope, alarm, INSUFFICIENT, f"Insufficient Data: {error.message}", "")
             return
         if slots is None:
             return
+        alarm = self._mark(scope, alarm, "PARTIAL_DATA" if partial else "")
         decision = evaluate(slots, rule)
         if decision.state is None:
             return
@@ -110,6 +114,14 @@ class Evaluations:
             return
         text = reasons.reason(decision, rule, alarm.state.value, alarm.threshold)
         self._settle(scope, alarm, decision.state, text, self._data(alarm, decision))
+
+    def _mark(self, scope: Scope, alarm: MetricAlarm, evaluation_state: str) -> MetricAlarm:
+        """Note how evaluating it went."""
+        if alarm.evaluation_state == evaluation_state:
+            return alarm
+        marked = alarm.replace(evaluation_state=evaluation_state)
+        self._alarms.put(scope, marked)
+        return marked
 
     def _settle(self, scope: Scope, alarm: MetricAlarm, state: str, text: str, data: str) -> None:
         if (state, text) != (alarm.state.value, alarm.state.reason):
@@ -157,20 +169,23 @@ class Evaluations:
             slots.append(Slot(begin, value, bucket.count if bucket is not None else 0.0, threshold, threshold))
         return slots
 
-    def _from_queries(self, scope: Scope, alarm: MetricAlarm) -> list[Slot]:
-        """The points of the query that returns data, against the threshold or the band's."""
-        from cloudarium.services.cloudwatch.data.engine import evaluate as run
+    def _from_queries(self, scope: Scope, alarm: MetricAlarm) -> tuple[list[Slot], bool]:
+        """The points of the query that returns data, against the threshold or the band's; and whether some are missing.
+
+        They are when a Metrics Insights query matched more than it may look at.
+        """
+        from cloudarium.services.cloudwatch.data.engine import run
 
         begins = self._range(alarm)
-        series = run(
-            self._cloud, scope, alarm.queries, begins[0], begins[-1] + alarm.period, now=self._cloud.clock.now()
-        )
+        end, now = begins[-1] + alarm.period, self._cloud.clock.now()
+        found = run(self._cloud, scope, alarm.queries, begins[0], end, now=now)
+        series, partial = found.series, bool(found.messages)
         band = [each for each in series if each.id == alarm.threshold_metric_id] if alarm.threshold_metric_id else []
         watched = next((each for each in series if each.id != alarm.threshold_metric_id), None)
         values = dict(zip(watched.timestamps, watched.values, strict=True)) if watched is not None else {}
         if not alarm.threshold_metric_id:
             threshold = alarm.threshold or 0.0
-            return [Slot(begin, values.get(begin), 1.0, threshold, threshold) for begin in begins]
+            return [Slot(begin, values.get(begin), 1.0, threshold, threshold) for begin in begins], partial
         bounds = [dict(zip(each.timestamps, each.values, strict=True)) for each in band]
         slots = []
         for begin in begins:
@@ -178,4 +193,4 @@ class Evaluations:
             # Without a band there is nothing to compare with: the point counts as missing.
             value = values.get(begin) if here else None
             slots.append(Slot(begin, value, 1.0, here[0] if here else 0.0, here[-1] if here else 0.0))
-        return slots
+        return slots, partial

@@ -8,8 +8,7 @@ import msgspec
 
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
-from cloudarium.services.cloudwatch.alarms.reasons import long_time
-from cloudarium.services.cloudwatch.alarms.resources import Alarm, AlarmState, CompositeAlarm
+from cloudarium.services.cloudwatch.alarms.resources import Alarm, AlarmState, CompositeAlarm, DueAction
 
 JOURNAL = "cloudwatch.alarm-history"
 KEPT = 30 * 86_400
@@ -54,17 +53,16 @@ def _state(state: AlarmState, with_data: bool) -> dict[str, Any]:
     return shown
 
 
-def note_action(cloud: Cloud, scope: Scope, alarm: Alarm, action: str, failure: str) -> None:
-    """The entry of an action that was done, or that failed and why."""
+def note_action(cloud: Cloud, scope: Scope, alarm: Alarm, due: DueAction, failure: str, published: str | None) -> None:
+    """The entry of an action that was done, with the message that went out; or that failed, and why."""
     data: dict[str, Any] = {
-        "notificationResource": action,
-        "stateUpdateTimestamp": int(alarm.state.updated * 1000),
-        "time": long_time(cloud.clock.now()),
+        "actionState": "Failed" if failure else "Succeeded",
+        "stateUpdateTimestamp": int(due.new.updated * 1000),
+        "notificationResource": due.action,
+        "publishedMessage": None,
+        "error": failure or None,
     }
+    summary = f"Successfully executed action {due.action}"
     if failure:
-        data |= {"actionState": "Failed", "error": failure}
-        note(cloud, scope, alarm, "Action", f'Failed to execute action {action}. Received error: "{failure}"', data)
-    else:
-        note(
-            cloud, scope, alarm, "Action", f"Successfully executed action {action}", data | {"actionState": "Succeeded"}
-        )
+        summary = f'Failed to execute action {due.action}. Received error: "{failure}"'
+    note(cloud, scope, alarm, "Action", summary, data | {"publishedMessage": published}, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +11,10 @@ from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, De
 from cloudarium.services.cloudwatch.alarms.resources import ALARM, INSUFFICIENT, OK
 
 _WORDS = {
-    "GreaterThanThreshold": "greater than the threshold",
-    "GreaterThanOrEqualToThreshold": "greater than or equal to the threshold",
-    "LessThanThreshold": "less than the threshold",
-    "LessThanOrEqualToThreshold": "less than or equal to the threshold",
-    "LessThanLowerOrGreaterThanUpperThreshold": "less than the lower thresholds or greater than the upper thresholds",
-    "LessThanLowerThreshold": "less than the lower thresholds",
-    "GreaterThanUpperThreshold": "greater than the upper thresholds",
+    "GreaterThanThreshold": "greater than",
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
 }
 _TREATED = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": "Ignore", "missing": "Missing"}
 _SHOWN = 5
@@ -56,18 +53,19 @@ def reason(decision: Decision, rule: Rule, before: str, threshold: float | None)
     deciding = _deciding(decision, rule, real)
     shown = ", ".join(f"{number(slot.value or 0.0)} ({_short(slot.begin)})" for slot in deciding[:_SHOWN])
     verb = "was" if len(deciding) == 1 else "were"
-    negation = "" if decision.state == ALARM else "not "
-    against = _against(rule, deciding, threshold)
+    against = _against(rule, deciding, threshold, "" if decision.state == ALARM else "not ")
+    crossed = "Thresholds Crossed" if rule.comparison in BAND_COMPARISONS else "Threshold Crossed"
     if filled:
-        return f"Threshold Crossed: {_points(len(deciding))} [{shown}] {verb} {negation}{against} and {filled}."
-    if before == INSUFFICIENT or before == decision.state:
-        return f"Threshold Crossed: {_points(len(deciding))} [{shown}] {verb} {negation}{against}."
-    least = rule.datapoints_to_alarm
+        return f"{crossed}: {_points(len(deciding))} [{shown}] {verb} {against} and {filled}."
+    if decision.state == OK and before != ALARM:
+        return f"{crossed}: {_points(len(deciding))} [{shown}] {verb} {against}."
+    # An alarm that had too little data is told to come from OK.
+    least, way = rule.datapoints_to_alarm, f"{OK} -> {ALARM}"
     if decision.state == OK:
-        least = rule.evaluation_periods - rule.datapoints_to_alarm + 1
+        least, way = rule.evaluation_periods - rule.datapoints_to_alarm + 1, f"{ALARM} -> {OK}"
     return (
-        f"Threshold Crossed: {len(deciding)} out of the last {len(decision.evaluated)} datapoints [{shown}] {verb} "
-        f"{negation}{against} (minimum {_points(least)} for {before} -> {decision.state} transition)."
+        f"{crossed}: {len(deciding)} out of the last {len(decision.evaluated)} datapoints [{shown}] {verb} "
+        f"{against} (minimum {_points(least)} for {way} transition)."
     )
 
 
@@ -80,13 +78,15 @@ def _deciding(decision: Decision, rule: Rule, real: Sequence[Slot]) -> Sequence[
     return chosen or real
 
 
-def _against(rule: Rule, deciding: Sequence[Slot], threshold: float | None) -> str:
-    words = _WORDS[rule.comparison]
-    if rule.comparison not in BAND_COMPARISONS:
-        return f"{words} ({number(threshold or 0.0)})"
-    upper = rule.comparison != "LessThanLowerThreshold"
-    bounds = ", ".join(number(slot.high if upper else slot.low) for slot in deciding[:_SHOWN])
-    return f"{words} [{bounds}]"
+def _against(rule: Rule, deciding: Sequence[Slot], threshold: float | None, negation: str) -> str:
+    if rule.comparison in _WORDS:
+        return f"{negation}{_WORDS[rule.comparison]} the threshold ({number(threshold or 0.0)})"
+    shown = deciding[:_SHOWN]
+    lower = f"{negation}less than the lower thresholds [{', '.join(number(slot.low) for slot in shown)}]"
+    upper = f"{negation}greater than the upper thresholds [{', '.join(number(slot.high) for slot in shown)}]"
+    if rule.comparison == "LessThanLowerOrGreaterThanUpperThreshold":
+        return f"{lower} or {upper}"
+    return lower if rule.comparison == "LessThanLowerThreshold" else upper
 
 
 def reason_data(
@@ -134,6 +134,21 @@ def long_time(at: float) -> str:
     """As in reason data and events: 2019-10-02T17:04:40.985+0000."""
     moment = datetime.fromtimestamp(at, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+
+
+def spoken_time(at: float) -> str:
+    """As in the reasons of composite alarms: Friday 22 July, 2022 15:57:45 UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%A %d %B, %Y %H:%M:%S} UTC"
+
+
+def triggering(states: Iterable[tuple[str, str, float]]) -> str:
+    """The data of a composite alarm's reason: by ARN, state and since when, the alarms that brought it there."""
+    alarms = [{"arn": arn, "state": {"value": value, "timestamp": long_time(at)}} for arn, value, at in states]
+    whole = json.dumps({"triggeringAlarms": alarms}, separators=(",", ":"))
+    while len(whole) > _MOST_DATA:
+        alarms = alarms[: len(alarms) // 2]
+        whole = json.dumps({"triggeringAlarms": alarms}, separators=(",", ":"))
+    return whole
 
 
 def _short(at: float) -> str:

@@ -28,7 +28,8 @@ class MetricAlarm(Record, frozen=True, kw_only=True):
     """An alarm on one metric, or on a metric math expression (``queries``).
 
     ``statistic`` may be an extended one. ``threshold`` is None for alarms on an anomaly detection band, whose query id
-    is ``threshold_metric_id``. ``metric_key`` is what DescribeAlarmsForMetric looks up.
+    is ``threshold_metric_id``. ``metric_key`` is what DescribeAlarmsForMetric looks up. ``evaluation_state`` is "",
+    PARTIAL_DATA or EVALUATION_ERROR.
     """
 
     TABLE = "cloudwatch.alarms"
@@ -57,6 +58,7 @@ class MetricAlarm(Record, frozen=True, kw_only=True):
     low_samples: str = ""
     queries: tuple[dict[str, Any], ...] = ()
     threshold_metric_id: str = ""
+    evaluation_state: str = ""
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     configured: float
     state: AlarmState

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from cloudarium.services.cloudwatch.alarms.configurations import PLAIN
 from cloudarium.services.cloudwatch.alarms.resources import CompositeAlarm, MetricAlarm
-
-_PLAIN = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 
 def shown_metric_alarm(alarm: MetricAlarm) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def shown_metric_alarm(alarm: MetricAlarm) -> dict[str, Any]:
     if alarm.queries:
         shown["Metrics"] = [dict(query) for query in alarm.queries]
     else:
-        name = "Statistic" if alarm.statistic in _PLAIN else "ExtendedStatistic"
+        name = "Statistic" if alarm.statistic in PLAIN else "ExtendedStatistic"
         shown |= {
             "MetricName": alarm.metric_name,
             "Namespace": alarm.namespace,
@@ -35,6 +34,7 @@ def shown_metric_alarm(alarm: MetricAlarm) -> dict[str, Any]:
         ("TreatMissingData", alarm.treat_missing),
         ("EvaluateLowSampleCountPercentile", alarm.low_samples),
         ("ThresholdMetricId", alarm.threshold_metric_id),
+        ("EvaluationState", alarm.evaluation_state),
     ):
         if value is not None and value != "":
             shown[member] = value

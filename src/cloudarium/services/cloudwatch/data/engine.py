@@ -66,16 +66,6 @@ class Result(msgspec.Struct):
     messages: list[Message]
 
 
-def evaluate(
-    cloud: Cloud, scope: Scope, queries: Sequence[Query], start: float, end: float, *, now: float
-) -> list[Series]:
-    """The series of every query that returns data, over ``[start, end)`` (cloud seconds).
-
-    Raises AwsError: ValidationError for what is wrong with a query, NotImplemented for what is not there.
-    """
-    return run(cloud, scope, queries, start, end, now=now).series
-
-
 def run(
     cloud: Cloud,
     scope: Scope,
@@ -86,7 +76,11 @@ def run(
     now: float,
     timezone: str = "+0000",
 ) -> Result:
-    """As ``evaluate``, with messages; ``timezone`` is for times in labels."""
+    """The series of every query that returns data, over ``[start, end)`` (cloud seconds), and messages.
+
+    ``timezone`` is for times in labels. Raises AwsError: ValidationError for what is wrong with a query, NotImplemented
+    for what is not there.
+    """
     request = Request(cloud, scope, queries, start, end, now, timezone)
     series = [each for _, each in request.series()]
     return Result(series, request.messages)

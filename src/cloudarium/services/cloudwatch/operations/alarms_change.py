@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudwatch.alarms import changes
+from cloudarium.services.cloudwatch.alarms import changes, tagging
 from cloudarium.services.cloudwatch.alarms.composites import find
 from cloudarium.services.cloudwatch.alarms.resources import Alarm, CompositeAlarm, MetricAlarm
-from cloudarium.services.cloudwatch.errors import validation
+from cloudarium.services.cloudwatch.errors import invalid_value, validation
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import (
@@ -25,29 +25,27 @@ if TYPE_CHECKING:
         UntagResourceInputTypeDef,
     )
 
-_MOST_TAGS = 50
-
 
 @operation
 def delete_alarms(ctx: Context, request: DeleteAlarmsInputTypeDef) -> Answer:
     """Delete alarms; none of them if one is not there, or is named by a composite alarm that stays."""
-    names = request["AlarmNames"]
+    names = list(dict.fromkeys(request["AlarmNames"]))
     found = [_alarm(ctx, name) for name in names]
-    if len(names) > 1 and any(isinstance(alarm, CompositeAlarm) for alarm in found):
-        raise validation("Composite alarms can only be deleted one at a time.")
-    for alarm in found:
-        for key in (alarm.name, alarm.arn):
-            parents = ctx.table(CompositeAlarm).find(ctx.scope, "children", key)
-            if any(parent.name not in names for parent in parents):
-                raise AwsError(
-                    "ResourceConflict",
-                    f"Alarm {alarm.name} cannot be deleted: composite alarm {parents[0].name} depends on it.",
-                    409,
-                )
+    if sum(isinstance(alarm, CompositeAlarm) for alarm in found) > 1:
+        raise validation("Only one composite alarm can be deleted at a time.")
+    needed = [alarm.name for alarm in found if _parents(ctx, alarm) - set(names)]
+    if needed:
+        them = "it" if len(needed) == 1 else "them"
+        raise validation(f"Cannot delete {','.join(needed)} as there are composite alarm(s) depending on {them}.")
     for alarm in found:
         ctx.table(type(alarm)).delete(ctx.scope, alarm.name)
         changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Delete")
     return {}
+
+
+def _parents(ctx: Context, alarm: Alarm) -> set[str]:
+    table = ctx.table(CompositeAlarm)
+    return {parent.name for key in (alarm.name, alarm.arn) for parent in table.find(ctx.scope, "children", key)}
 
 
 @operation
@@ -83,7 +81,7 @@ def _switch(ctx: Context, names: Sequence[str], *, on: bool) -> Answer:
         if alarm is not None and alarm.actions_enabled != on:
             changed: Alarm = alarm.replace(actions_enabled=on, configured=ctx.clock.now())
             changes.put(ctx.cloud, ctx.scope, changed)
-            changes.note_configuration(ctx.cloud, ctx.scope, changed, "Update")
+            changes.note_configuration(ctx.cloud, ctx.scope, changed, "Update", alarm)
     return {}
 
 
@@ -109,9 +107,9 @@ def _tagged(ctx: Context, arn: str) -> Alarm:
 def tag_resource(ctx: Context, request: TagResourceInputTypeDef) -> Answer:
     """Add or overwrite tags of an alarm."""
     alarm = _tagged(ctx, request["ResourceARN"])
+    if problem := tagging.mistake(alarm.tags, [tag["Key"] for tag in request["Tags"]]):
+        raise invalid_value(problem)
     tags = alarm.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-    if len(tags) > _MOST_TAGS:
-        raise AwsError("InvalidParameterValue", f"A resource can have {_MOST_TAGS} tags.", 400)
     changes.put(ctx.cloud, ctx.scope, alarm.replace(tags=tags))
     return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudwatch.alarms import changes, composite
+from cloudarium.services.cloudwatch.alarms import arns, changes, composite, queries, tagging
 from cloudarium.services.cloudwatch.alarms.composites import COMPOSITES, find
-from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, COMPARISONS, TREATMENTS
+from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, TREATMENTS
 from cloudarium.services.cloudwatch.alarms.resources import (
     INSUFFICIENT,
     Alarm,
@@ -30,7 +31,7 @@ _MOST_ALARMS = 5_000
 _MOST_ACTIONS = 5
 _FINE_PERIODS = (10, 20, 30)
 _DAY, _WEEK = 86_400, 7 * 86_400
-_ASCII = re.compile(r"[\x20-\x7e]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REFUSED = (
     "EvaluationCriteria",
     "EvaluationWindow",
@@ -55,7 +56,7 @@ def put_metric_alarm(ctx: Context, request: PutMetricAlarmInputTypeDef) -> Answe
     if there is None:
         _check_room(ctx, name, ctx.table(CompositeAlarm).get(ctx.scope, name))
     common = _common(ctx, given, there)
-    watched = _watched_queries(given) if "Metrics" in given else _watched_metric(given)
+    watched = _watched_queries(ctx, given) if "Metrics" in given else _watched_metric(given)
     periods = given.get("EvaluationPeriods")
     if periods is None:
         raise missing("The parameter EvaluationPeriods is required.")
@@ -73,7 +74,7 @@ def put_metric_alarm(ctx: Context, request: PutMetricAlarmInputTypeDef) -> Answe
         low_samples=_one_of(given, "EvaluateLowSampleCountPercentile", ("evaluate", "ignore")),
     )
     ctx.table(MetricAlarm).put(ctx.scope, alarm)
-    changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create")
+    changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create", there)
     return {}
 
 
@@ -114,7 +115,7 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
         **(_held_back(there, suppressor) if there is not None else {}),
     )
     ctx.table(CompositeAlarm).put(ctx.scope, alarm)
-    changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create")
+    changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create", there)
     ctx.cloud.enqueue(COMPOSITES, (ctx.scope, name))
     return {}
 
@@ -130,8 +131,8 @@ def _held_back(there: CompositeAlarm, suppressor: str) -> dict[str, Any]:
 
 def _checked_name(given: Mapping[str, Any]) -> str:
     name: str = given["AlarmName"]
-    if _ASCII.fullmatch(name) is None:
-        raise validation("AlarmName must contain only printable ASCII characters.")
+    if _CONTROL.search(name) is not None:
+        raise validation("AlarmName must not contain ASCII control characters.")
     return name
 
 
@@ -150,8 +151,10 @@ def _common(ctx: Context, given: Mapping[str, Any], there: Alarm | None) -> dict
         if len(actions) > _MOST_ACTIONS:
             raise validation(f"The collection {member} must not have a size greater than {_MOST_ACTIONS}.")
         for action in actions:
-            if not action.startswith("arn:") or action.count(":") < 5:
-                raise validation(f"Invalid arn syntax: {action}")
+            if problem := arns.mistake(action, ctx.region, composite="AlarmRule" in given):
+                raise validation(problem)
+    if problem := tagging.mistake({}, [tag["Key"] for tag in given.get("Tags", ())]):
+        raise validation(problem)
     tags = {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
     return {
         "name": given["AlarmName"],
@@ -189,47 +192,22 @@ def _watched_metric(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _watched_queries(given: Mapping[str, Any]) -> dict[str, Any]:
+def _watched_queries(ctx: Context, given: Mapping[str, Any]) -> dict[str, Any]:
     for member in ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic"):
         if member in given:
             raise validation(f"Metrics list and {member} cannot both be given.")
-    queries: Sequence[Mapping[str, Any]] = given["Metrics"]
-    if not 0 < len(queries) <= 20:
-        raise validation("Metrics must have from 1 to 20 queries.")
+    wanted: Sequence[Mapping[str, Any]] = given["Metrics"]
     band = given.get("ThresholdMetricId", "")
-    ids = [query["Id"] for query in queries]
-    if len(set(ids)) != len(ids):
-        raise validation("The values for parameter Id in Metrics are not unique.")
-    if band and band not in ids:
-        raise validation(f"ThresholdMetricId {band} is the Id of no query in Metrics.")
-    returned = [query for query in queries if query.get("ReturnData", True) and query["Id"] != band]
-    if len(returned) != 1:
-        raise validation("Exactly one element of the metrics list should return data.")
-    if band and not next(query for query in queries if query["Id"] == band).get("ReturnData", True):
-        raise validation("Exactly two elements of the metrics list should return data.")
-    _check_expressions(queries)
-    stats = [query["MetricStat"] for query in queries if "MetricStat" in query]
-    periods = {stat["Period"] for stat in stats} | {query["Period"] for query in queries if "Period" in query}
+    queries.check(ctx, wanted, band)
+    stats = [query["MetricStat"] for query in wanted if "MetricStat" in query]
+    periods = {stat["Period"] for stat in stats} | {query["Period"] for query in wanted if "Period" in query}
     for period in periods:
         _check_period(period)
     return {
-        "queries": tuple(dict(query) for query in queries),
+        "queries": tuple(dict(query) for query in wanted),
         "threshold_metric_id": band,
-        "period": max(periods, default=60),
+        "period": max(periods),
     }
-
-
-def _check_expressions(queries: Sequence[Mapping[str, Any]]) -> None:
-    from cloudarium.services.cloudwatch.math import MathError, parse
-
-    for query in queries:
-        if ("Expression" in query) == ("MetricStat" in query):
-            raise validation(f'Exactly one of MetricStat and Expression must be given for query "{query["Id"]}".')
-        if "Expression" in query and not query["Expression"].lstrip().upper().startswith("SELECT"):
-            try:
-                parse(query["Expression"])
-            except MathError as error:
-                raise validation(f"Error in expression '{query['Id']}': {error}") from None
 
 
 def _check_period(period: int) -> None:
@@ -247,13 +225,15 @@ def _check_span(period: int, periods: int) -> None:
 
 def _threshold(given: Mapping[str, Any]) -> dict[str, Any]:
     comparison = given.get("ComparisonOperator")
-    if comparison not in COMPARISONS:
-        raise validation(f"The value {comparison} for parameter ComparisonOperator is not supported.")
+    if comparison is None:
+        raise missing("The parameter ComparisonOperator is required.")
     band = comparison in BAND_COMPARISONS
     if band != bool(given.get("ThresholdMetricId")):
         raise validation(
             f"ComparisonOperator {comparison} {'needs' if band else 'cannot be used with'} ThresholdMetricId."
         )
+    if not math.isfinite(given.get("Threshold", 0.0)):
+        raise validation(f"The value {given['Threshold']} for parameter Threshold is not a number.")
     if ("Threshold" in given) == band:
         raise validation(
             "Threshold cannot be used with ThresholdMetricId." if band else "The parameter Threshold is required."

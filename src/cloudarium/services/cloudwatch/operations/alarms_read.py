@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +47,20 @@ def describe_alarms(ctx: Context, request: DescribeAlarmsInputTypeDef) -> Answer
     if "CompositeAlarm" in kinds:
         found += _chosen(ctx, request, CompositeAlarm)
     found = [alarm for alarm in found if _passes(alarm, request)]
+    return _page(request, [(alarm, None) for alarm in found])
+
+
+def _page(request: DescribeAlarmsInputTypeDef, found: Sequence[tuple[Alarm, set[str] | None]]) -> Answer:
+    """A page of alarms, of each all members or those named."""
     start = _start(request)
     end = start + request.get("MaxRecords", _PAGE)
     answer: Answer = {"MetricAlarms": [], "CompositeAlarms": []}
-    for alarm in found[start:end]:
-        if isinstance(alarm, MetricAlarm):
-            answer["MetricAlarms"].append(shown_metric_alarm(alarm))
-        else:
-            answer["CompositeAlarms"].append(shown_composite_alarm(alarm))
+    for alarm, members in found[start:end]:
+        metric = isinstance(alarm, MetricAlarm)
+        shown = shown_metric_alarm(alarm) if isinstance(alarm, MetricAlarm) else shown_composite_alarm(alarm)
+        if members is not None:
+            shown = {name: value for name, value in shown.items() if name in members}
+        answer["MetricAlarms" if metric else "CompositeAlarms"].append(shown)
     if end < len(found):
         answer["NextToken"] = token(end, request)
     return answer
@@ -79,34 +86,22 @@ def _passes(alarm: Alarm, request: DescribeAlarmsInputTypeDef) -> bool:
 
 def _relatives(ctx: Context, request: DescribeAlarmsInputTypeDef) -> Answer:
     """Children with their names and states; parents by name alone, as documented."""
-    asked = {"ChildrenOfAlarmName", "ParentsOfAlarmName"} & request.keys()
-    if len(asked) > 1:
-        raise validation("ChildrenOfAlarmName and ParentsOfAlarmName cannot both be given.")
+    asked = [name for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName") if name in request]
+    others = [name for name in request if name not in (asked[0], "MaxRecords", "NextToken")]
+    if others:
+        raise validation(f"{asked[0]} and {others[0]} cannot both be given.")
     name = request.get("ChildrenOfAlarmName") or request.get("ParentsOfAlarmName", "")
-    answer: Answer = {"MetricAlarms": [], "CompositeAlarms": []}
     alarm = find(ctx.cloud, ctx.scope, name)
-    if alarm is None:
-        return answer
-    found: list[Alarm]
+    found: list[Alarm] = []
+    members = {"AlarmName", "AlarmArn"}
     if "ChildrenOfAlarmName" in request:
+        members |= {"StateValue", "StateUpdatedTimestamp"}
         names = alarm.children if isinstance(alarm, CompositeAlarm) else ()
         found = [child for each in names if (child := find(ctx.cloud, ctx.scope, each)) is not None]
-    else:
+    elif alarm is not None:
         table = ctx.table(CompositeAlarm)
         found = [*table.find(ctx.scope, "children", alarm.name), *table.find(ctx.scope, "children", alarm.arn)]
-    members = {"AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp"}
-    if "ParentsOfAlarmName" in request:
-        members = {"AlarmName", "AlarmArn"}
-    for each in found:
-        if isinstance(each, MetricAlarm):
-            answer["MetricAlarms"].append(_only(shown_metric_alarm(each), members))
-        else:
-            answer["CompositeAlarms"].append(_only(shown_composite_alarm(each), members))
-    return answer
-
-
-def _only(shown: dict[str, Any], members: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in shown.items() if name in members}
+    return _page(request, [(each, members) for each in {each.name: each for each in found}.values()])
 
 
 @operation

@@ -41,15 +41,13 @@ def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
         raise NotThere("StrictEntityValidation in cloudwatch:PutMetricData")
     namespace = request["Namespace"]
     if namespace.startswith("AWS/"):
-        raise invalid_value("The value AWS/ for parameter Namespace is invalid: such namespaces are AWS's.")
+        raise invalid_value("The value AWS/ for parameter Namespace is invalid.")
     now = ctx.clock.now()
     points = [_point(namespace, path, datum, now) for path, datum in _data(request)]
     if not points:
         raise missing("The parameter MetricData is required.")
     if len(points) > _MOST_METRICS:
-        raise AwsError(
-            "LimitExceeded", f"The collection MetricData must not have a size greater than {_MOST_METRICS:,}.", 400
-        )
+        raise invalid_value(f"The collection MetricData must not have a size greater than {_MOST_METRICS}.")
     try:
         ctx.metrics.put_durably(ctx.scope, points)
     except TooManyMetrics as error:
