@@ -74,5 +74,26 @@ def test_a_graph_is_drawn(account: Account) -> None:
     assert math[:4] == b"\x89PNG"
     with pytest.raises(ClientError, match="Error in expression"):
         image(account, metrics=[[{"expression": "m1 * 2 +"}]])
-    with pytest.raises(ClientError, match="gauge"):
-        image(account, view="gauge")
+    with pytest.raises(ClientError, match="the view table"):
+        image(account, view="table")
+
+
+def test_a_graph_of_an_alarm(account: Account) -> None:
+    """Its metric and its threshold, without a metric being named."""
+    alarm = {"MetricName": "Orders", "Namespace": "Shop", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    account.cloudwatch.put_metric_alarm(
+        AlarmName="many", Threshold=3, ComparisonOperator="GreaterThanThreshold", **alarm
+    )
+    arn = account.cloudwatch.describe_alarms()["MetricAlarms"][0]["AlarmArn"]
+
+    def drawn(**given: Any) -> bytes:
+        asked = {"title": "Orders", "annotations": {"alarms": [arn]}, **given}
+        return bytes(account.cloudwatch.get_metric_widget_image(MetricWidget=json.dumps(asked))["MetricWidgetImage"])
+
+    empty = drawn()
+    account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Orders", "Value": 5}])
+    account.cloud.advance("61s")
+    assert drawn()[:4] == b"\x89PNG" and drawn() != empty
+    assert drawn(metrics=[["Shop", "Orders"]]) != drawn(metrics=[["Shop", "Orders"]], annotations={})
+    with pytest.raises(ClientError, match="does not exist"):
+        drawn(annotations={"alarms": [arn + "x"]})

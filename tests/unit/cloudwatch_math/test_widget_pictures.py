@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 import zlib
+from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,15 +19,19 @@ from cloudarium.services.cloudwatch.data.engine import Series
 from cloudarium.services.cloudwatch.widgets import font, scales
 from cloudarium.services.cloudwatch.widgets.canvas import Canvas
 from cloudarium.services.cloudwatch.widgets.chart import draw
-from cloudarium.services.cloudwatch.widgets.description import Widget, parse_widget
+from cloudarium.services.cloudwatch.widgets.description import AlarmLine, Widget, parse_widget
 
 NOW = 1_700_000_000.0
 METRICS = [["AWS/EC2", "CPUUtilization", "InstanceId", "i-1"], ["...", "i-2", {"color": "#ff0000", "yAxis": "right"}]]
 BLUE, RED, WHITE = (31, 119, 180), (255, 0, 0), (255, 255, 255)
 
 
+def no_alarm(arn: str) -> AlarmLine:
+    raise AssertionError(f"{arn} was looked for")
+
+
 def widget(**given: Any) -> Widget:
-    return parse_widget(json.dumps({"metrics": METRICS} | given), "eu-west-1", NOW)
+    return parse_widget(json.dumps({"metrics": METRICS} | given), "eu-west-1", NOW, no_alarm)
 
 
 def data(count: int = 30, first: float = 10.0) -> list[Series]:
@@ -59,10 +66,11 @@ def test_the_pixels_are_those_drawn() -> None:
     assert {at for at, color in enumerate(found) if color == RED} == {y * 20 + x for y in (3, 4, 5) for x in (2, 3, 4)}
 
 
-@pytest.mark.parametrize("view", ["timeSeries", "bar", "pie", "singleValue"])
+@pytest.mark.parametrize("view", ["timeSeries", "bar", "pie", "singleValue", "gauge"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_view_shows_both_series(view: str, dark: bool) -> None:
-    png = draw(widget(view=view, theme="dark" if dark else "light", title="Load"), data())
+    axes = {"left": {"min": 0, "max": 100}}
+    png = draw(widget(view=view, theme="dark" if dark else "light", title="Load", yAxis=axes), data())
     wide, high, found = pixels(png)
     assert (wide, high) == (600, 400)
     assert found.count(BLUE) > 100 and found.count(RED) > 100
@@ -90,10 +98,53 @@ def test_sizes_stacks_annotations_axes() -> None:
 
 
 def test_nothing_at_all_is_a_picture_too() -> None:
-    for view in ("timeSeries", "bar", "pie", "singleValue"):
-        pixels(draw(widget(view=view, width=1, height=1, title="x" * 500), []))
-        pixels(draw(widget(view=view), data(0)))
-        pixels(draw(widget(view=view, stacked=True), data(1, 1e300)))
+    for view in ("timeSeries", "bar", "pie", "singleValue", "gauge"):
+        axes = {"left": {"min": 0, "max": 1}} if view == "gauge" else {}
+        pixels(draw(widget(view=view, width=1, height=1, title="x" * 500, yAxis=axes), []))
+        pixels(draw(widget(view=view, yAxis=axes), data(0)))
+        pixels(draw(widget(view=view, stacked=True, yAxis=axes), data(1, 1e300)))
+
+
+@pytest.mark.parametrize(("value", "share"), [(0.0, 0.0), (25.0, 0.25), (50.0, 0.5), (75.0, 0.75), (500.0, 1.0)])
+def test_a_gauge_is_filled_as_far_as_its_value(value: float, share: float) -> None:
+    given = widget(view="gauge", metrics=METRICS[:1], yAxis={"left": {"min": 0, "max": 100}})
+    _, _, found = pixels(draw(given, data(1, value)[:1]))
+    filled, left = found.count(BLUE), found.count((229, 231, 233))
+    assert filled / (filled + left) == pytest.approx(share, abs=0.02)
+
+
+def test_an_alarm_is_shown_by_its_metric_and_its_threshold() -> None:
+    stat = {"Metric": {"Namespace": "N", "MetricName": "M", "Dimensions": []}, "Period": 60, "Stat": "Sum"}
+    line = AlarmLine([{"Id": "m1", "MetricStat": stat}], 40.0, "M > 40 for 1 datapoints within 1 minute")
+    text = json.dumps({"annotations": {"alarms": ["arn:one"]}})
+    given = parse_widget(text, "eu-west-1", NOW, {"arn:one": line}.__getitem__)
+    assert [query["MetricStat"] for query in given.queries] == [stat]
+    assert [(mark.value, mark.label) for mark in given.horizontal] == [(40.0, line.label)]
+    series = msgspec.structs.replace(data()[0], id="m1")
+    wide, _, found = pixels(draw(given, [series]))
+    reddish = [at // wide for at, color in enumerate(found) if color[0] > 200 > 160 > max(color[1:])]
+    assert max(Counter(reddish).values()) > 200, "the threshold is a line across"
+    with_metrics = parse_widget(
+        json.dumps({"metrics": METRICS, "annotations": {"alarms": ["arn:one"]}}),
+        "eu-west-1",
+        NOW,
+        {"arn:one": line}.__getitem__,
+    )
+    assert len(with_metrics.queries) == 2 and len(with_metrics.horizontal) == 1
+
+
+def test_lines_of_many_ups_and_downs_are_drawn_quickly() -> None:
+    """And where they go: each column between its lowest and its highest value."""
+    times = [int(NOW) - 86_400 + 60 * place for place in range(1_440)]
+    noise = [1_000.0 * ((place * 7_919) % 101) / 100 for place in range(1_440)]
+    metrics = [["N", "M", "A", str(place)] for place in range(50)]
+    given = widget(metrics=metrics, start="-PT24H", width=1_000, height=800, legend={"position": "hidden"})
+    series = [Series(query["Id"], "x", 60, times, noise, []) for query in given.queries]
+    begun = time.process_time()
+    wide, high, found = pixels(draw(given, series))
+    assert time.process_time() - begun < 10, "smoothly it would take minutes"
+    plot = {at % wide for at, color in enumerate(found) if color != WHITE and at // wide == high // 2}
+    assert len(plot) > 800
 
 
 def test_shorthand() -> None:
@@ -127,7 +178,10 @@ def test_times() -> None:
         ({"timezone": "UTC"}, "ValidationError", "Timezone"),
         ({"annotations": {"horizontal": [{"value": "x"}]}}, "ValidationError", "invalid"),
         ({"annotations": {"horizontal": [{"value": 1, "color": "red"}]}}, "ValidationError", "color"),
-        ({"view": "gauge"}, "NotImplemented", "gauge"),
+        ({"view": "gauge"}, "ValidationError", "A gauge needs the min and the max"),
+        ({"view": "table"}, "NotImplemented", "table"),
+        ({"annotations": {"diagonal": []}}, "NotImplemented", "annotations.diagonal"),
+        ({"annotations": {"alarms": ["a", "b"]}}, "ValidationError", "1 alarm"),
         ({"region": "us-east-1"}, "NotImplemented", "region"),
         ({"sparkline": True}, "NotImplemented", "sparkline"),
     ],
@@ -135,7 +189,7 @@ def test_times() -> None:
 def test_mistakes(text: Any, code: str, words: str) -> None:
     given = text if isinstance(text, str) else json.dumps({"metrics": METRICS} | text)
     with pytest.raises(AwsError) as error:
-        parse_widget(given, "eu-west-1", NOW)
+        parse_widget(given, "eu-west-1", NOW, no_alarm)
     assert error.value.code == code and words in error.value.message
 
 

@@ -32,7 +32,7 @@ async def list_metrics(ctx: Context, request: ListMetricsInputTypeDef) -> Answer
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
     """
     linked = request.get("IncludeLinkedAccounts", False)
-    if linked and request.get("OwningAccount", ctx.account) != ctx.account:
+    if request.get("OwningAccount", ctx.account) != ctx.account:
         raise NotThere("metrics of linked accounts (OwningAccount)")
     recently = request.get("RecentlyActive")
     since = ctx.clock.now() - (_RECENTLY[recently] if recently is not None else _TWO_WEEKS)

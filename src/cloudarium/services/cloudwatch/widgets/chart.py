@@ -10,7 +10,7 @@ from cloudarium.services.cloudwatch.data.labels import number
 from cloudarium.services.cloudwatch.widgets import font, scales
 from cloudarium.services.cloudwatch.widgets.canvas import Canvas, Color
 from cloudarium.services.cloudwatch.widgets.description import Mark, Widget
-from cloudarium.services.cloudwatch.widgets.plots import bars, lines, numbers, pie, stacks
+from cloudarium.services.cloudwatch.widgets.plots import bars, gauges, lines, numbers, pie, stacks
 
 _PALETTE: tuple[Color, ...] = (
     (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75), (227, 119, 194),
@@ -82,6 +82,8 @@ def draw(widget: Widget, series: Sequence[Series]) -> bytes:
     area = (12.0, top, right, bottom)
     if widget.view == "singleValue":
         numbers(canvas, theme, shown, area)
+    elif widget.view == "gauge":
+        gauges(canvas, theme, shown, area, widget.left, widget.horizontal)
     elif widget.view == "pie":
         pie(canvas, theme, shown, area)
     elif widget.view == "bar":
@@ -94,7 +96,7 @@ def draw(widget: Widget, series: Sequence[Series]) -> bytes:
 def _legend(canvas: Canvas, widget: Widget, theme: Theme, shown: Sequence[Shown], top: float) -> tuple[float, float]:
     """Draw the legend; returns where what is left of the canvas ends on the right and below."""
     wide, high = float(canvas.width), float(canvas.height)
-    if widget.legend == "hidden" or not shown or widget.view == "singleValue":
+    if widget.legend == "hidden" or not shown or widget.view in ("singleValue", "gauge"):
         return wide - 12, high - 12
     labels = [font.shortened(each.series.label, _SMALL, wide * 0.4) for each in shown]
     if widget.legend == "right":

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,7 @@ from cloudarium.services.cloudwatch.data.labels import zone_at
 from cloudarium.services.cloudwatch.errors import validation
 from cloudarium.services.cloudwatch.search.finding import distinguish
 
-VIEWS = ("timeSeries", "singleValue", "bar", "pie")
+VIEWS = ("timeSeries", "singleValue", "gauge", "bar", "pie")
 _KNOWN = frozenset(
     {"metrics", "annotations", "end", "height", "legend", "liveData", "period", "region", "stacked", "start", "stat"}
     | {"theme", "timezone", "title", "view", "width", "yAxis"}
@@ -28,11 +28,14 @@ _OPTIONS = frozenset(
     {"accountId", "color", "expression", "id", "label", "period", "region", "stat", "visible", "yAxis"}
 )
 _MOST_METRICS = 500
+_MOST_ALARMS = 1
+"""A widget shows one alarm: so AWS documents it."""
 _DURATION = re.compile(r"-P(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _UNITS = (30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
 _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 Color = tuple[int, int, int]
+_ALARM_COLOR = (214, 39, 40)
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -83,7 +86,19 @@ class Widget(msgspec.Struct, frozen=True, kw_only=True):
     vertical: tuple[Mark, ...]
 
 
-def parse_widget(text: str, region: str, now: float) -> Widget:
+class AlarmLine(NamedTuple):
+    """What an alarm adds: what it watches, should the widget have no metrics, and its threshold if it has one."""
+
+    queries: Sequence[dict[str, Any]]
+    threshold: float | None
+    label: str
+
+
+FindAlarm = Callable[[str], AlarmLine]
+"""An alarm by ARN; raises AwsError when there is none that can be drawn."""
+
+
+def parse_widget(text: str, region: str, now: float, find_alarm: FindAlarm) -> Widget:
     """Understand a MetricWidget. Raises AwsError: ValidationError, or NotImplemented for what is not drawn yet."""
     try:
         given = json.loads(text)
@@ -92,14 +107,14 @@ def parse_widget(text: str, region: str, now: float) -> Widget:
     if not isinstance(given, dict):
         raise validation("The parameter MetricWidget must be a valid JSON object.")
     try:
-        return _widget(given, region, now)
+        return _widget(given, region, now, find_alarm)
     except AwsError:
         raise
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise validation(f"The parameter MetricWidget is invalid: {error}") from None
 
 
-def _widget(given: Mapping[str, Any], region: str, now: float) -> Widget:
+def _widget(given: Mapping[str, Any], region: str, now: float, find_alarm: FindAlarm) -> Widget:
     for name in sorted(given.keys() - _KNOWN):
         raise NotThere(f"{name} in the MetricWidget of cloudwatch:GetMetricWidgetImage")
     _here(given, region)
@@ -109,9 +124,19 @@ def _widget(given: Mapping[str, Any], region: str, now: float) -> Widget:
     start, end = _moment(given.get("start", "-PT3H"), now), _moment(given.get("end", "-PT0H"), now)
     if start >= end:
         raise validation("The start of a MetricWidget must be before its end.")
-    queries, looks = _metrics(given, region)
     annotations = given.get("annotations", {})
+    for name in sorted(annotations.keys() - {"alarms", "horizontal", "vertical"}):
+        raise NotThere(f"annotations.{name} in cloudwatch:GetMetricWidgetImage")
+    named = annotations.get("alarms", ())
+    if len(named) > _MOST_ALARMS:
+        raise validation(f"A MetricWidget can show {_MOST_ALARMS} alarm.")
+    alarms = [find_alarm(arn) for arn in named]
+    queries, looks = _watched(alarms) if alarms and "metrics" not in given else _metrics(given, region)
+    thresholds = [Mark(alarm.threshold, alarm.label, _ALARM_COLOR) for alarm in alarms if alarm.threshold is not None]
     axes = given.get("yAxis", {})
+    left = _axis(axes.get("left", {}))
+    if view == "gauge" and (left.low is None or left.high is None):
+        raise validation("A gauge needs the min and the max of its left yAxis.")
     legend = given.get("legend", {}).get("position", "bottom")
     if legend not in ("bottom", "right", "hidden"):
         raise validation(f"The value {legend} for legend.position must be bottom, right or hidden.")
@@ -130,9 +155,9 @@ def _widget(given: Mapping[str, Any], region: str, now: float) -> Widget:
         legend=legend,
         dark=given.get("theme") == "dark",
         zone=zone_at(given.get("timezone", "+0000")),
-        left=_axis(axes.get("left", {})),
+        left=left,
         right=_axis(axes.get("right", {})),
-        horizontal=tuple(_marks(annotations.get("horizontal", ()), float)),
+        horizontal=(*_marks(annotations.get("horizontal", ()), float), *thresholds),
         vertical=tuple(_marks(annotations.get("vertical", ()), lambda value: _moment(value, now))),
     )
 
@@ -182,6 +207,16 @@ def _metrics(given: Mapping[str, Any], region: str) -> tuple[list[dict[str, Any]
         looks[id_] = Look(_color(options.get("color")), options.get("yAxis") == "right")
     _label(queries)
     return queries, looks
+
+
+def _watched(alarms: Sequence[AlarmLine]) -> tuple[list[dict[str, Any]], dict[str, Look]]:
+    """What alarms look at, for a widget that says no more than their names."""
+    queries: dict[str, dict[str, Any]] = {}
+    for alarm in alarms:
+        for query in alarm.queries:
+            queries.setdefault(query["Id"], dict(query))
+    _label(list(queries.values()))
+    return list(queries.values()), {id_: Look() for id_ in queries}
 
 
 def _whole(fields: Sequence[str], before: Sequence[str]) -> list[str]:
