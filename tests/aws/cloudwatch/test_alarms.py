@@ -484,6 +484,21 @@ def test_queries_that_no_alarm_can_watch_are_refused(account: Account, queries: 
     assert account.cloudwatch.describe_alarms()["MetricAlarms"] == []
 
 
+def test_an_alarm_on_more_than_can_be_looked_at_says_so(account: Account) -> None:
+    """A Metrics Insights query looks at 10,000 metrics; the state is by those."""
+    plain = dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period"))
+    put(account, Metrics=[{"Id": "q", "Expression": "SELECT SUM(Errors) FROM Many", "Period": 60}], **plain)
+    assert "EvaluationState" not in alarm(account)
+    for first in range(0, 10_001, 1_000):
+        data = [
+            {"MetricName": "Errors", "Value": 1, "Dimensions": [{"Name": "Id", "Value": str(number)}]}
+            for number in range(first, min(first + 1_000, 10_001))
+        ]
+        account.cloudwatch.put_metric_data(Namespace="Many", MetricData=data)
+    account.cloud.advance("65s")
+    assert (state(account), alarm(account)["EvaluationState"]) == ("ALARM", "PARTIAL_DATA")
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [

@@ -126,15 +126,29 @@ def test_what_a_request_may_not_be(account: Account) -> None:
         put(Namespace="Shop", MetricData=[{"MetricName": "M", "Value": 1}] * 1_001)
 
 
-def test_strict_entities_are_refused_by_name(account: Account) -> None:
-    """What points belong to is not kept, so nothing can be checked against it."""
-    with pytest.raises(ClientError) as error:
-        account.cloudwatch.put_metric_data(
-            Namespace="Shop", MetricData=[{"MetricName": "M", "Value": 1}], StrictEntityValidation=True
-        )
-    assert error.value.response["Error"]["Code"] == "NotImplemented"
-    assert "StrictEntityValidation" in error.value.response["Error"]["Message"]
-    assert not account.cloudwatch.list_metrics(Namespace="Shop")["Metrics"]
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"Type": "Service", "Name": "shop", "Environment": "live"}, ""),
+        ({"Type": "AWS::Resource", "ResourceType": "AWS::EC2::Instance", "Identifier": "i-1"}, ""),
+        ({"Name": "shop", "Environment": "live"}, "Type is missing"),
+        ({"Type": "Shop", "Name": "shop"}, "Type Shop is not known"),
+        ({"Type": "Service", "Name": "shop"}, "Environment is missing"),
+        ({"Type": "Service", "Name": "shop", "Environment": "live", "Team": "a"}, "Team is not known"),
+    ],
+)
+def test_faulty_entities_matter_where_asked(account: Account, keys: dict[str, str], problem: str) -> None:
+    """Otherwise the points are taken without them."""
+    data = [{"Entity": {"KeyAttributes": keys}, "MetricData": [{"MetricName": "M", "Value": 1}]}]
+    put = account.cloudwatch.put_metric_data
+    if problem:
+        with pytest.raises(ClientError, match=rf"EntityMetricData.member.1.Entity is invalid: .*{problem}"):
+            put(Namespace="Strict", EntityMetricData=data, StrictEntityValidation=True)
+    else:
+        put(Namespace="Strict", EntityMetricData=data, StrictEntityValidation=True)
+    put(Namespace="Lenient", EntityMetricData=data)
+    found = {metric["Namespace"] for metric in account.cloudwatch.list_metrics()["Metrics"]} - {"AWS/Usage"}
+    assert found == ({"Lenient"} if problem else {"Lenient", "Strict"})
 
 
 def test_points_survive_kill_9(own_cloud: RunningCloud) -> None:

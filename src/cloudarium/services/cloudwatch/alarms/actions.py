@@ -92,7 +92,7 @@ async def _do(ctx: Context, alarm: Alarm, due: DueAction) -> str | None:
     if service == "lambda":
         payload = msgspec.json.encode(_event(ctx.scope, alarm, due))
         await aws.lambda_.invoke(FunctionName=due.action, InvocationType="Event", Payload=payload)
-    elif service == "autoscaling":
+    elif service == "autoscaling" and ":autoScalingGroupName/" in due.action:
         group, _, policy = due.action.partition(":autoScalingGroupName/")[2].partition(":policyName/")
         await aws.autoscaling.execute_policy(AutoScalingGroupName=group, PolicyName=policy, HonorCooldown=False)
     elif service in ("automate", "swf"):

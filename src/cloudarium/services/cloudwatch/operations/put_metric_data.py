@@ -10,9 +10,10 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudarium.kernel.context import Answer, Context
-from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.metrics import Bucket, Dimensions, MetricKey, Point, TooManyMetrics
 from cloudarium.kernel.service import operation
+from cloudarium.services.cloudwatch import entities
 from cloudarium.services.cloudwatch.errors import invalid_combination, invalid_value, missing
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NEWEST: Final = 2 * 3_600
 
 
 @operation(
-    partial="EntityMetricData: the points are kept, what they belong to is not; StrictEntityValidation is refused",
+    partial="EntityMetricData: entities are checked if asked for, and not kept: no operation gives them back",
     data=("MetricData", "EntityMetricData"),
 )
 def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
@@ -38,7 +39,9 @@ def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
     """
     if request.get("StrictEntityValidation"):
-        raise NotThere("StrictEntityValidation in cloudwatch:PutMetricData")
+        for number, given in enumerate(request.get("EntityMetricData", ()), 1):
+            if problem := entities.fault(given.get("Entity", {})):
+                raise invalid_value(f"The parameter EntityMetricData.member.{number}.Entity is invalid: {problem}.")
     namespace = request["Namespace"]
     if namespace.startswith("AWS/"):
         raise invalid_value("The value AWS/ for parameter Namespace is invalid.")
