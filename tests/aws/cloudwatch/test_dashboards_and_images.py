@@ -52,6 +52,8 @@ def test_a_body_that_is_none_is_refused(account: Account) -> None:
             account.cloudwatch.put_dashboard(DashboardName=name, DashboardBody=body)
         assert error.value.response["Error"]["Code"] in ("InvalidParameterInput", "DashboardInvalidInputError")
         assert words in error.value.response["Error"]["Message"]
+        found = error.value.response.get("dashboardValidationMessages", [])
+        assert [each["DataPath"] for each in found] == (["/widgets/0/properties/metrics/0/1"] if body == bad else [])
     assert account.cloudwatch.list_dashboards()["DashboardEntries"] == []
     warned = account.cloudwatch.put_dashboard(DashboardName="d", DashboardBody='{"widgets": [], "x": 1}')
     assert [each["DataPath"] for each in warned["DashboardValidationMessages"]] == ["/x"]

@@ -141,11 +141,11 @@ async def test_searches(world: World) -> None:
     assert world.run(expression("s", search)).series == []
 
 
-async def test_a_search_finds_a_hundred(world: World) -> None:
-    for number in range(130):
+async def test_a_search_finds_five_hundred(world: World) -> None:
+    for number in range(530):
         world.record("Visits", number, Page=f"page-{number:03d}")
     found = world.run(expression("s", "SEARCH('{Shop,Page}', 'Sum', 60)"))
-    assert len(found.series) == 100
+    assert len(found.series) == 500
     assert [code for code, _ in found.messages] == ["MaxMetricsExceeded"]
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.metrics import MetricKey
 from cloudarium.services.cloudwatch.math import MathError
 from cloudarium.services.cloudwatch.search import parse_query
@@ -91,6 +92,11 @@ def test_queries(query: str, found: list[MetricKey]) -> None:
 def test_mistakes(query: str) -> None:
     with pytest.raises(MathError):
         parse_query(query)
+
+
+def test_accounts_are_refused_by_name() -> None:
+    with pytest.raises(NotThere, match="AccountId in SEARCH"):
+        parse_query("{AWS/EC2,InstanceId} :aws.AccountId=111111111111")
 
 
 def test_labels_tell_metrics_apart() -> None:

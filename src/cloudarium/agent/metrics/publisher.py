@@ -14,7 +14,11 @@ from cloudarium.agent.metrics.aggregate import requests
 
 _MOST_WAITING = 200
 """Portions that wait for a CloudWatch that does not answer; the oldest go first."""
-_RETRIED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "InternalServiceFault", "InternalFailure"}
+_RETRIED = {"Throttling", "ThrottlingException", "RequestLimitExceeded"} | {
+    "InternalServiceError",
+    "InternalServiceFault",
+    "InternalFailure",
+}
 
 
 class Publisher:

@@ -99,7 +99,8 @@ def _alarm(ctx: Context, name: str) -> Alarm:
 def _tagged(ctx: Context, arn: str) -> Alarm:
     alarm = find(ctx.cloud, ctx.scope, arn) if ":alarm:" in arn else None
     if alarm is None:
-        raise AwsError("ResourceNotFoundException", f"Unknown: {arn}", 404)
+        members = {"ResourceType": arn.split(":", 6)[5] if arn.count(":") > 5 else "", "ResourceId": arn}
+        raise AwsError("ResourceNotFoundException", f"Unknown: {arn}", 404, members=members)
     return alarm
 
 

@@ -134,7 +134,7 @@ def _invalid(message: str, errors: Sequence[Finding] = ()) -> AwsError:
         "InvalidParameterInput",
         message,
         400,
-        members={"DashboardValidationMessages": _messages(errors)} if errors else None,
+        members={"dashboardValidationMessages": _messages(errors)} if errors else None,
     )
 
 

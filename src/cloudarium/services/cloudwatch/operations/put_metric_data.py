@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _MOST_METRICS: Final = 1_000
 _MOST_VALUES: Final = 150
 _LARGEST: Final = 2.0**360
+_JAVA: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _OLDEST: Final = 14 * 86_400
 _NEWEST: Final = 2 * 3_600
 
@@ -57,7 +58,7 @@ def put_metric_data(ctx: Context, request: PutMetricDataInputTypeDef) -> Answer:
         raise AwsError("LimitExceeded", f"{error}.", 400) from error
     except OSError as error:
         log.error("metric data could not be written: %s", error)
-        raise AwsError("InternalServiceFault", f"The points could not be stored: {error}", 500) from error
+        raise AwsError("InternalServiceError", f"The points could not be stored: {error}", 500) from error
     return {}
 
 
@@ -150,5 +151,5 @@ def _add_set(path: str, given: Mapping[str, float], bucket: Bucket) -> None:
 
 def _checked(path: str, value: float) -> float:
     if not math.isfinite(value) or abs(value) > _LARGEST:
-        raise invalid_value(f"The value {value} for parameter {path} is invalid: values are between -2^360 and 2^360.")
+        raise invalid_value(f"The value {_JAVA.get(str(value), value)} for parameter {path} is invalid.")
     return float(value)

@@ -1,4 +1,4 @@
-"""Looking through the metrics for a search: those that had points within two weeks, a hundred at most."""
+"""Looking through the metrics for a search: those that had points within two weeks, 500 at most."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudarium.services.cloudwatch.periods import is_period
 from cloudarium.services.cloudwatch.search.query import Query, parse_query
 from cloudarium.services.cloudwatch.statistics import statistic
 
-MOST_FOUND = 100
+MOST_FOUND = 500
 _MOST_LOOKED_AT = 100_000
 _ACTIVE = 14 * 86_400
 

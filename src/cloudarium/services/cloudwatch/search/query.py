@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.metrics import MetricKey
 from cloudarium.services.cloudwatch.math.values import MathError
 from cloudarium.services.cloudwatch.search.tokens import contains
 
 MOST_CHARACTERS = 1_024
 _DEEPEST = 30
+_ACCOUNT = ":aws.accountid"
+"""A search term for linked accounts."""
 
 _SCHEMA_ITEM = r'(?:\s*"(?:[^"\\]|\\.)*"\s*|[^",{}]*)'
 _SCHEMA = re.compile(rf"\s*\{{({_SCHEMA_ITEM}(?:,{_SCHEMA_ITEM})*)\}}\s*,?")
@@ -96,7 +99,7 @@ class Query(NamedTuple):
 
 
 def parse_query(text: str) -> Query:
-    """Understand the first argument of SEARCH. Raises MathError."""
+    """Understand the first argument of SEARCH. Raises MathError; NotThere for accounts."""
     if len(text) > MOST_CHARACTERS:
         raise MathError(f"A search query may have {MOST_CHARACTERS} characters at most")
     namespace: str | None = None
@@ -199,5 +202,7 @@ class _Parser:
         self._at += 1
         said = _unquoted(text) if kind == "quoted" else text
         if not property_ and self._take("mark", "="):
+            if said.lower() == _ACCOUNT:
+                raise NotThere(f"{said} in SEARCH")
             return self._one(said)
         return Term(said, kind == "quoted", property_)
