@@ -516,6 +516,20 @@ def test_actions_that_cannot_be_are_refused(account: Account, action: str, words
         put(account, AlarmActions=[action])
 
 
+def test_an_action_that_keeps_failing_is_given_up(account: Account) -> None:
+    """A service that breaks is tried again, and not for ever: the failure is in the history."""
+    policy = f"arn:aws:autoscaling:us-east-1:{account.number}:scalingPolicy:u:autoScalingGroupName/g:policyName/p"
+    put(account, AlarmActions=[policy])
+    account.cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
+
+    def noted() -> list[str]:
+        account.cloud.advance("5s")
+        return history(account, "errors", "Action")
+
+    (entry,) = until(noted, "it was given up")
+    assert entry.startswith(f"Failed to execute action {policy}.")
+
+
 def test_a_composite_alarm_touches_no_instance(account: Account) -> None:
     """Actions of EC2 and Auto Scaling are for metric alarms."""
     stop = "arn:aws:automate:us-east-1:ec2:stop"

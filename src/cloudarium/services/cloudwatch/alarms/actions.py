@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _PRINCIPAL = "cloudwatch"
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]+")
 _TEMPORARY = ("Throttling", "ServiceUnavailable", "InternalFailure")
+_MOST_RETRIES = 7
+"""With the controller's growing pauses, about ten seconds; then the failure is in the history."""
 
 
 class _ChildState(msgspec.Struct):
@@ -69,7 +71,8 @@ class Actions:
             try:
                 published = await _do(self._cloud.context(scope, _PRINCIPAL), alarm, due)
             except AwsError as error:
-                if error.code in _TEMPORARY:
+                if error.code in _TEMPORARY and due.attempts < _MOST_RETRIES:
+                    self._due.put(scope, due.replace(attempts=due.attempts + 1))
                     raise
                 failure = error.message or error.code
             history.note_action(self._cloud, scope, alarm, due, failure, published)

@@ -118,3 +118,4 @@ class DueAction(Record, frozen=True, kw_only=True):
     action: str
     old: AlarmState
     new: AlarmState
+    attempts: int = 0
