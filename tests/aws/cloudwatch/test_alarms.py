@@ -257,6 +257,8 @@ def test_a_composite_alarm(account: Account, inbox: tuple[str, Any]) -> None:
         set_to(name, "ALARM")
     until(lambda: alarm(account, "both").get("ActionsSuppressedBy") == "Alarm", "its actions are suppressed")
     assert state(account, "both") == "ALARM" and take() == []
+    change = [each for each in events(account, "State Change") if each["alarmName"] == "both"][-1]
+    assert change["state"]["actionsSuppressedBy"] == "Alarm", "there was nothing to wait for"
     set_to("maintenance", "OK")
     until(lambda: alarm(account, "both").get("ActionsSuppressedBy") == "ExtensionPeriod", "for a while yet")
     account.cloud.advance("100s")

@@ -32,6 +32,10 @@ def find(cloud: Cloud, scope: Scope, name: str) -> Alarm | None:
     return found or cloud.store.table(CompositeAlarm).get(scope, name)
 
 
+def _by(what: str) -> str:
+    return f"Actions suppressed by {what}"
+
+
 class Composites:
     """Reconciles composite alarms."""
 
@@ -53,11 +57,9 @@ class Composites:
         if alarm is None or (old is not None and new is not None and old.state.value == new.state.value):
             return
         for name in (alarm.name, alarm.arn):
-            for parent in self._table.find(scope, "children", name):
-                self._cloud.enqueue(COMPOSITES, (scope, parent.name))
-        for other in self._table.all(scope):
-            if other.suppressor in (alarm.name, alarm.arn):
-                self._cloud.enqueue(COMPOSITES, (scope, other.name))
+            for index in ("children", "suppressor"):
+                for other in self._table.find(scope, index, name):
+                    self._cloud.enqueue(COMPOSITES, (scope, other.name))
 
     async def reconcile(self, key: tuple[Scope, str]) -> float | None:
         """Evaluate the rule, then see to actions that were held back."""
@@ -79,12 +81,14 @@ class Composites:
         text, data = self._reason(scope, alarm, value)
         held = bool(alarm.suppressor) and alarm.actions_enabled
         if held:
+            suppressor = find(self._cloud, scope, alarm.suppressor)
+            at_once = suppressor is not None and suppressor.state.value == ALARM
             alarm = alarm.replace(
                 pending_action=value,
                 pending_from=alarm.state,
-                suppressed_by="WaitPeriod",
-                suppressed_reason="Actions suppressed by WaitPeriod",
-                suppressed_until=self._cloud.clock.now() + alarm.wait_period,
+                suppressed_by="Alarm" if at_once else "WaitPeriod",
+                suppressed_reason=_by(suppressor.name if suppressor is not None and at_once else "WaitPeriod"),
+                suppressed_until=0.0 if at_once else self._cloud.clock.now() + alarm.wait_period,
             )
         changed = changes.change_state(self._cloud, scope, alarm, value, text, data, act=not held)
         assert isinstance(changed, CompositeAlarm)
@@ -111,15 +115,15 @@ class Composites:
         suppressor = find(self._cloud, scope, alarm.suppressor) if alarm.suppressor else None
         if suppressor is not None and suppressor.state.value == ALARM:
             if alarm.suppressed_by != "Alarm":
-                text = f"Actions suppressed by {suppressor.name}"
+                reason = _by(suppressor.name)
                 self._table.put(
-                    scope, alarm.replace(suppressed_by="Alarm", suppressed_reason=text, suppressed_until=0.0)
+                    scope, alarm.replace(suppressed_by="Alarm", suppressed_reason=reason, suppressed_until=0.0)
                 )
             return None
         if alarm.suppressed_by == "Alarm":
             alarm = alarm.replace(
                 suppressed_by="ExtensionPeriod",
-                suppressed_reason="Actions suppressed by ExtensionPeriod",
+                suppressed_reason=_by("ExtensionPeriod"),
                 suppressed_until=now + alarm.extension_period,
             )
             self._table.put(scope, alarm)

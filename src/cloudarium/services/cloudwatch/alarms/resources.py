@@ -72,7 +72,7 @@ class CompositeAlarm(Record, frozen=True, kw_only=True):
 
     TABLE = "cloudwatch.composite_alarms"
     KEY = "name"
-    INDEXES = ("children",)
+    INDEXES = ("children", "suppressor")
 
     name: str
     arn: str
