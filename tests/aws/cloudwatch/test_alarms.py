@@ -501,6 +501,18 @@ def test_an_alarm_on_more_than_can_be_looked_at_says_so(account: Account) -> Non
     assert (state(account), alarm(account)["EvaluationState"]) == ("ALARM", "PARTIAL_DATA")
 
 
+def test_alarms_on_metrics_insights_are_few(account: Account) -> None:
+    """200 of them, as each looks at up to 10,000 metrics every minute; changing one takes no more room."""
+    plain = dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period"))
+    query = [{"Id": "q", "Expression": "SELECT SUM(Errors) FROM Shop", "Period": 60}]
+    for number in range(200):
+        put(account, f"a{number}", Metrics=query, **plain)
+    with pytest.raises(ClientError, match=r"\(LimitExceeded\).*200 alarms on Metrics Insights"):
+        put(account, "one-more", Metrics=query, **plain)
+    put(account, "a0", Metrics=query, Threshold=7, **plain)
+    put(account, "plain")
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [

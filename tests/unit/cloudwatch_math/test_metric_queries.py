@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -146,6 +147,17 @@ async def test_a_search_finds_five_hundred(world: World) -> None:
         world.record("Visits", number, Page=f"page-{number:03d}")
     found = world.run(expression("s", "SEARCH('{Shop,Page}', 'Sum', 60)"))
     assert len(found.series) == 500
+    assert [code for code, _ in found.messages] == ["MaxMetricsExceeded"]
+
+
+async def test_searches_share_what_they_may_look_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloudarium.services.cloudwatch.search.MOST_LOOKED_AT", 15)
+    for number in range(10):
+        world.record("Visits", number, Page=f"page-{number:03d}")
+    searches = [expression(f"s{number}", "SEARCH('{Shop,Page}', 'Sum', 60)") for number in range(3)]
+    found = world.run(*searches)
+    count = Counter(series.id for series in found.series)
+    assert count["s0"] == 10 and 0 < count["s1"] < 10 and count["s2"] == 0
     assert [code for code, _ in found.messages] == ["MaxMetricsExceeded"]
 
 

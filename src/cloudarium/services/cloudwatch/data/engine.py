@@ -136,6 +136,8 @@ class Engine:
         self._start, self._end, self._now = start, end, now
         self._values: dict[str, TimeSeries | Array] = {}
         self._left = [MOST_POINTS]
+        self._searchable: list[int] | None = None
+        """How many metrics searches may still look at."""
         self.messages: list[Message] = []
 
     def value(self, id_: str) -> TimeSeries | Array:
@@ -240,9 +242,11 @@ class Engine:
         )
 
     def _search(self, text: str, stat: str, period: int) -> Array:
-        from cloudarium.services.cloudwatch.search import find
+        from cloudarium.services.cloudwatch.search import MOST_LOOKED_AT, find
 
-        found, more = find(self._cloud.metrics, self._scope, text, stat, period, self._now)
+        if self._searchable is None:
+            self._searchable = [MOST_LOOKED_AT]
+        found, more = find(self._cloud.metrics, self._scope, text, stat, period, self._now, self._searchable)
         if more:
             self._say("MaxMetricsExceeded", "Maximum number of allowed metrics exceeded")
         return [self.series("", origin, period, label) for origin, label in found]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import PutCompositeAlarmInputTypeDef, PutMetricAlarmInputTypeDef
 
 _MOST_ALARMS = 5_000
+_MOST_SELECTING = 200
 _MOST_ACTIONS = 5
 _FINE_PERIODS = (10, 20, 30)
 _DAY, _WEEK = 86_400, 7 * 86_400
@@ -57,6 +58,8 @@ def put_metric_alarm(ctx: Context, request: PutMetricAlarmInputTypeDef) -> Answe
         _check_room(ctx, name, ctx.table(CompositeAlarm).get(ctx.scope, name))
     common = _common(ctx, given, there)
     watched = _watched_queries(ctx, given) if "Metrics" in given else _watched_metric(given)
+    if _selects(watched) and (there is None or not _selects({"queries": there.queries})):
+        _check_room_for_queries(ctx)
     periods = given.get("EvaluationPeriods")
     if periods is None:
         raise missing("The parameter EvaluationPeriods is required.")
@@ -141,6 +144,21 @@ def _check_room(ctx: Context, name: str, other: Alarm | None) -> None:
         raise validation(f"An alarm of another type has the name {name} already.")
     if ctx.table(MetricAlarm).count(ctx.scope) + ctx.table(CompositeAlarm).count(ctx.scope) >= _MOST_ALARMS:
         raise AwsError("LimitExceeded", f"The limit of {_MOST_ALARMS} alarms per Region is reached.", 400)
+
+
+def _selects(watched: Mapping[str, Any]) -> bool:
+    """Whether it has a Metrics Insights query."""
+    from cloudarium.services.cloudwatch.data.engine import is_sql
+
+    return any(is_sql(query.get("Expression", "")) for query in watched.get("queries", ()))
+
+
+def _check_room_for_queries(ctx: Context) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-limits.html"""
+    count = sum(_selects({"queries": alarm.queries}) for alarm in ctx.table(MetricAlarm).all(ctx.scope))
+    if count >= _MOST_SELECTING:
+        message = f"The limit of {_MOST_SELECTING} alarms on Metrics Insights queries per Region is reached."
+        raise AwsError("LimitExceeded", message, 400)
 
 
 def _common(ctx: Context, given: Mapping[str, Any], there: Alarm | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
 """
 
-from cloudarium.services.cloudwatch.search.finding import find
+from cloudarium.services.cloudwatch.search.finding import MOST_LOOKED_AT, find
 from cloudarium.services.cloudwatch.search.query import parse_query
 
-__all__ = ["find", "parse_query"]
+__all__ = ["MOST_LOOKED_AT", "find", "parse_query"]

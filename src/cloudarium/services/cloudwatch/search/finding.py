@@ -13,32 +13,43 @@ from cloudarium.services.cloudwatch.search.query import Query, parse_query
 from cloudarium.services.cloudwatch.statistics import statistic
 
 MOST_FOUND = 500
-_MOST_LOOKED_AT = 100_000
+MOST_LOOKED_AT = 100_000
+"""Metrics that all searches of a request may look at together, as they hold up everybody else."""
 _ACTIVE = 14 * 86_400
 
 _parsed = lru_cache(maxsize=256)(parse_query)
 
 
 def find(
-    metrics: Metrics, scope: Scope, text: str, stat: str, period: int, now: float
+    metrics: Metrics, scope: Scope, text: str, stat: str, period: int, now: float, left: list[int]
 ) -> tuple[list[tuple[Origin, str]], bool]:
-    """Metrics that a search finds, each with its label, in order; and whether there are more. Raises MathError."""
+    """Metrics that a search finds, each with its label, in order; and whether there are more. Raises MathError.
+
+    ``left`` is how many metrics may still be looked at; it becomes less.
+    """
     query = _parsed(text)
     if statistic(stat) is None:
         raise MathError(f"Invalid statistic '{stat}' in SEARCH")
     if not is_period(period):
         raise MathError("The period of SEARCH must be 1, 5, 10, 20, 30 or a multiple of 60")
-    keys, more = _matching(metrics, scope, query, now - _ACTIVE)
+    keys, more = _matching(metrics, scope, query, now - _ACTIVE, left)
     labels = distinguish(keys)
     found = [(Origin(*key, stat), label) for key, label in zip(keys, labels, strict=True)]
     return found, more
 
 
-def _matching(metrics: Metrics, scope: Scope, query: Query, since: float) -> tuple[list[MetricKey], bool]:
+def _matching(
+    metrics: Metrics, scope: Scope, query: Query, since: float, left: list[int]
+) -> tuple[list[MetricKey], bool]:
     namespace = query.namespace or query.only("Namespace")
     looked_at = metrics.find(scope, namespace, query.only("MetricName"), since=since)
-    keys = sorted(key for key in islice(looked_at, _MOST_LOOKED_AT) if query.matches(key))
-    more = len(keys) > MOST_FOUND or next(looked_at, None) is not None
+    keys = []
+    for key in islice(looked_at, left[0]):
+        left[0] -= 1
+        if query.matches(key):
+            keys.append(key)
+    keys.sort()
+    more = len(keys) > MOST_FOUND or (left[0] <= 0 and next(looked_at, None) is not None)
     return keys[:MOST_FOUND], more
 
 
