@@ -408,6 +408,29 @@ def test_events_of_a_composite_alarm(account: Account) -> None:
     assert alarm(account, "any")["StateReason"] == f"{arn}any was updated and its alarm rule evaluates to OK"
 
 
+def test_an_arn_means_its_own_region_and_account(account: Account) -> None:
+    """As a child, as a suppressor, and for tags."""
+    put(account)
+    here = alarm(account)["AlarmArn"]
+    there = here.replace("us-east-1", "eu-west-1")
+    make = account.cloudwatch.put_composite_alarm
+    periods = {"ActionsSuppressorWaitPeriod": 1, "ActionsSuppressorExtensionPeriod": 1}
+    with pytest.raises(ClientError, match="do not exist"):
+        make(AlarmName="c", AlarmRule=f'ALARM("{there}")')
+    with pytest.raises(ClientError, match="does not exist"):
+        make(AlarmName="c", AlarmRule="ALARM(errors)", ActionsSuppressor=there, **periods)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        account.cloudwatch.tag_resource(ResourceARN=there, Tags=[{"Key": "a", "Value": "b"}])
+    with pytest.raises(ClientError, match="ActionsSuppressorWaitPeriod must not be negative"):
+        make(
+            AlarmName="c",
+            AlarmRule="ALARM(errors)",
+            ActionsSuppressor=here,
+            **(periods | {"ActionsSuppressorWaitPeriod": -1}),
+        )
+    make(AlarmName="c", AlarmRule=f'ALARM("{here}")', ActionsSuppressor=here, **periods)
+
+
 def test_relatives_come_in_pages_and_alone(account: Account) -> None:
     """Beside whose relatives are wanted, only the size of a page can be given."""
     for number in range(5):

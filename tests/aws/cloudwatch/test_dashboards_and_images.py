@@ -46,6 +46,7 @@ def test_a_body_that_is_none_is_refused(account: Account) -> None:
     for name, body, words in [
         ("d", "{", "must be a valid JSON object"),
         ("d", bad, 'Invalid metric field type, only \\"String\\" type is allowed'),
+        ("d", bad, "The dashboard body is invalid, there are 1 validation errors:"),
         ("a b", BODY, "invalid characters"),
     ]:
         with pytest.raises(ClientError) as error:

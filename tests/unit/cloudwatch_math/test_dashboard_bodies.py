@@ -67,6 +67,26 @@ def test_good_ones(given: dict[str, Any]) -> None:
             "/widgets/0/properties/view",
             "Should be equal to one of the allowed values",
         ),
+        (
+            body("metric", METRIC | {"metrics": [["N", "M", {"stat": "Sum", "dimensions": {"D": "1"}}]]}),
+            "/widgets/0/properties/metrics/0",
+            "Should NOT have more than 2 items",
+        ),
+        (
+            body("metric", METRIC | {"metrics": [["N", "M", "D", "1"], [".", ".", ".", ".", ".", "2"]]}),
+            "/widgets/0/properties/metrics/1/4",
+            'Repeat marker "." used but not enough fields in previous metric',
+        ),
+        (
+            body("metric", METRIC | {"annotations": {"horizontal": [{"value": "8"}]}}),
+            "/widgets/0/properties/annotations/horizontal/0/value",
+            "Should be number",
+        ),
+        (
+            body("metric", METRIC | {"annotations": {"vertical": [[{"value": "2026-01-01T00:00:00Z"}, {}]]}}),
+            "/widgets/0/properties/annotations/vertical/0/1",
+            "Should have required property 'value'",
+        ),
         (body("metric", METRIC | {"period": "1"}), "/widgets/0/properties/period", "Should be integer"),
     ],
 )

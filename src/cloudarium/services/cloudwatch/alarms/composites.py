@@ -25,11 +25,13 @@ _compiled = lru_cache(maxsize=4096)(composite.parse)
 
 
 def find(cloud: Cloud, scope: Scope, name: str) -> Alarm | None:
-    """An alarm by name or ARN."""
-    if name.startswith("arn:"):
+    """An alarm by name or ARN; an ARN of another account or region is none."""
+    arn = name if name.startswith("arn:") else None
+    if arn is not None:
         name = name.split(":", 6)[-1]
     found: Alarm | None = cloud.store.table(MetricAlarm).get(scope, name)
-    return found or cloud.store.table(CompositeAlarm).get(scope, name)
+    found = found or cloud.store.table(CompositeAlarm).get(scope, name)
+    return found if found is not None and arn in (None, found.arn) else None
 
 
 def _by(what: str) -> str:

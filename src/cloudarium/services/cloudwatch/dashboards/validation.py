@@ -26,6 +26,7 @@ _REQUIRED: Mapping[str, tuple[tuple[str, type, str], ...]] = {
 _VIEWS = ("timeSeries", "singleValue", "gauge", "bar", "pie", "table")
 _WIDGET = {"type", "x", "y", "width", "height", "properties"}
 _BODY = {"widgets", "start", "end", "periodOverride", "variables"}
+_OPTIONS = {"accountId", "color", "expression", "id", "label", "period", "region", "stat", "visible", "yAxis"}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?|#[0-9a-fA-F]{3}")
 
 
@@ -112,6 +113,7 @@ def _metric_widget(path: str, given: Mapping[str, Any]) -> Iterator[Finding]:
     if annotations is not None and not isinstance(annotations, dict):
         yield Finding(f"{path}/annotations", "Should be object")
         annotations = None
+    yield from _annotations(f"{path}/annotations", annotations or {})
     if "metrics" not in given and not (annotations or {}).get("alarms"):
         yield Finding(path, "Should have required property 'metrics'")
     if "view" in given and given["view"] not in _VIEWS:
@@ -128,11 +130,34 @@ def _metric_widget(path: str, given: Mapping[str, Any]) -> Iterator[Finding]:
     if len(metrics) > _MOST_METRICS:
         yield Finding(f"{path}/metrics", f"Should NOT have more than {_MOST_METRICS} items")
         return
+    before: Sequence[str] = ()
     for place, metric in enumerate(metrics):
         if isinstance(metric, list):
-            yield from _metric(f"{path}/metrics/{place}", metric)
+            yield from _metric(f"{path}/metrics/{place}", metric, before)
+            before = _whole([field for field in metric if isinstance(field, str)], before) or before
         else:
             yield Finding(f"{path}/metrics/{place}", "Should be array")
+
+
+def _annotations(path: str, given: Mapping[str, Any]) -> Iterator[Finding]:
+    """Lines at values and at times; a band is an array of two."""
+    for name, wanted, word in (("horizontal", (int, float), "number"), ("vertical", (str,), "string")):
+        lines = given.get(name, [])
+        if not isinstance(lines, list):
+            yield Finding(f"{path}/{name}", "Should be array")
+            continue
+        for place, line in enumerate(lines):
+            here = f"{path}/{name}/{place}"
+            ends = (
+                [(f"{here}/{end}", each) for end, each in enumerate(line)] if isinstance(line, list) else [(here, line)]
+            )
+            for where, end in ends:
+                if not isinstance(end, dict):
+                    yield Finding(where, "Should be object")
+                elif "value" not in end:
+                    yield Finding(where, "Should have required property 'value'")
+                elif isinstance(end["value"], bool) or not isinstance(end["value"], wanted):
+                    yield Finding(f"{where}/value", f"Should be {word}")
 
 
 def _period(path: str, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -143,7 +168,14 @@ def _period(path: str, given: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(f"{path}/period", "Should be >= 1")
 
 
-def _metric(path: str, metric: Sequence[Any]) -> Iterator[Finding]:
+def _whole(fields: Sequence[str], before: Sequence[str]) -> Sequence[str]:
+    """A metric's fields with what it repeats from the one before."""
+    if fields and fields[0] == "...":
+        return [*before[: max(0, len(before) - len(fields) + 1)], *fields[1:]]
+    return [before[place] if field == "." and place < len(before) else field for place, field in enumerate(fields)]
+
+
+def _metric(path: str, metric: Sequence[Any], before: Sequence[str]) -> Iterator[Finding]:
     """``[namespace, name, dimension, value, …, {options}]``, with ``.`` and ``...`` for what is as before."""
     if not metric:
         yield Finding(path, "Should NOT have fewer than 1 items")
@@ -154,7 +186,14 @@ def _metric(path: str, metric: Sequence[Any]) -> Iterator[Finding]:
         if not isinstance(field, str):
             yield Finding(f"{path}/{place}", 'Invalid metric field type, only "String" type is allowed')
             return
-    if options is not None:
+    for place, field in enumerate(fields):
+        if field == "." and place >= len(before):
+            message = 'Repeat marker "." used but not enough fields in previous metric'
+            yield Finding(f"{path}/{place}", message)
+    if options is not None and options.keys() - _OPTIONS:
+        # So AWS says that the object is none of the options of a metric, and then that it should not be there.
+        yield Finding(path, f"Should NOT have more than {len(fields)} items")
+    elif options is not None:
         yield from _options(f"{path}/{len(fields)}", options, bare=not fields)
     elif len(fields) == 1 and fields[0] != "...":
         yield Finding(path, "Should NOT have fewer than 2 items")

@@ -106,6 +106,9 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
         raise validation(
             "ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod are required with ActionsSuppressor."
         )
+    for period in ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"):
+        if given.get(period, 0) < 0:
+            raise validation(f"The parameter {period} must not be negative.")
     if suppressor and find(ctx.cloud, ctx.scope, suppressor) is None:
         raise validation(f"ActionsSuppressor {suppressor} does not exist.")
     alarm = CompositeAlarm(

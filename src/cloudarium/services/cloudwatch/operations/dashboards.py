@@ -57,8 +57,7 @@ def put_dashboard(ctx: Context, request: PutDashboardInputTypeDef) -> Answer:
     errors = [finding for finding in findings if finding.error]
     if errors:
         shown = json.dumps([{"dataPath": found.path, "message": found.message} for found in errors], indent=2)
-        count = f"are {len(errors)} validation errors" if len(errors) > 1 else "is 1 validation error"
-        raise _invalid(f"The dashboard body is invalid, there {count}:\n{shown}", errors)
+        raise _invalid(f"The dashboard body is invalid, there are {len(errors)} validation errors:\n{shown}", errors)
     dashboard = Dashboard(name=name, body=text, modified=ctx.clock.now())
     ctx.table(Dashboard).put(everywhere(ctx.account), dashboard)
     return {"DashboardValidationMessages": _messages(findings)}

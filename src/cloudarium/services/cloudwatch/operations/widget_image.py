@@ -58,7 +58,7 @@ def _alarm(ctx: Context, arn: str) -> AlarmLine:
     from cloudarium.services.cloudwatch.widgets.description import AlarmLine
 
     alarm = find(ctx.cloud, ctx.scope, arn) if isinstance(arn, str) and arn.startswith("arn:") else None
-    if alarm is None or alarm.arn != arn:
+    if alarm is None:
         raise validation(f"The alarm {arn} does not exist.")
     if not isinstance(alarm, MetricAlarm):
         raise NotThere("a composite alarm in cloudwatch:GetMetricWidgetImage")
