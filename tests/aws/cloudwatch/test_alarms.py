@@ -403,6 +403,10 @@ def test_events_of_a_composite_alarm(account: Account) -> None:
     )
     assert [child["arn"] for child in json.loads(second["state"]["reasonData"])["triggeringAlarms"]] == [f"{arn}two"]
     assert second["state"]["actionsSuppressedBy"] == "WaitPeriod"
+    (noted, *_) = account.cloudwatch.describe_alarm_history(
+        AlarmName="any", AlarmTypes=["CompositeAlarm"], HistoryItemType="StateUpdate"
+    )["AlarmHistoryItems"]
+    assert json.loads(noted["HistoryData"])["newState"]["actionsSuppressedBy"] == "WaitPeriod"
     account.cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule="ALARM(one)")
     until(lambda: state(account, "any") == "OK", "another rule decides otherwise")
     assert alarm(account, "any")["StateReason"] == f"{arn}any was updated and its alarm rule evaluates to OK"

@@ -42,7 +42,10 @@ def note(cloud: Cloud, scope: Scope, alarm: Alarm, kind: str, summary: str, *dat
 def note_state(cloud: Cloud, scope: Scope, alarm: Alarm, old: AlarmState, new: AlarmState) -> None:
     """The entry of a change of state; where both states' data are too long for it, the newer one's or neither is."""
     with_data = [(True, True), (False, True), (False, False)]
-    data = ({"version": "1.0", "oldState": _state(old, o), "newState": _state(new, n)} for o, n in with_data)
+    held: dict[str, Any] = {}
+    if isinstance(alarm, CompositeAlarm) and alarm.suppressed_by:
+        held = {"actionsSuppressedBy": alarm.suppressed_by, "actionsSuppressedReason": alarm.suppressed_reason}
+    data = ({"version": "1.0", "oldState": _state(old, o), "newState": _state(new, n) | held} for o, n in with_data)
     note(cloud, scope, alarm, "StateUpdate", f"Alarm updated from {old.value} to {new.value}", *data)
 
 
