@@ -213,6 +213,11 @@ def test_any_numbers_make_a_scale(a: float, b: float, least: float | None, most:
     assert scale.low < scale.high and len(scale.marks) < 60
 
 
+def test_accents_and_widths_do_not_make_another_letter() -> None:
+    assert font.strokes("é") == font.strokes("e") and font.strokes("Ａ") == font.strokes("A")
+    assert font.strokes("数") == font.strokes("線") != font.strokes("x")
+
+
 def test_every_printable_letter_can_be_drawn() -> None:
     unknown = font.strokes("\u4e2d")[0]
     assert all(font.strokes(chr(code))[0] != unknown for code in range(33, 127))

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 100_000
 
 
-@operation(partial="refused: tables, other regions and accounts, OutputFormat image/png")
+@operation(
+    partial=(
+        "refused: tables, other regions and accounts, composite alarms, OutputFormat image/png; letters other than "
+        "Latin are drawn as boxes"
+    )
+)
 async def get_metric_widget_image(ctx: Context, request: GetMetricWidgetImageInputTypeDef) -> Answer:
     """A picture of metrics and expressions, drawn in a thread: large ones take a while.
 

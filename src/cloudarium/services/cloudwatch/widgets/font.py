@@ -6,6 +6,7 @@ of capitals, 2 of small letters, 6 the base line, 8 below it).
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 HEIGHT = 6.0
@@ -47,6 +48,11 @@ _UNKNOWN = "00 40 46 06 00"
 Point = tuple[float, float]
 
 
+def _plain(letter: str) -> str:
+    """A letter without its accent, or in its usual width."""
+    return unicodedata.normalize("NFKD", letter)[:1]
+
+
 @lru_cache(maxsize=512)
 def strokes(letter: str) -> tuple[tuple[tuple[Point, ...], ...], float]:
     """A letter's lines, and how far the next letter is."""
@@ -54,7 +60,7 @@ def strokes(letter: str) -> tuple[tuple[tuple[Point, ...], ...], float]:
         return (), _SPACE + _GAP
     lines = tuple(
         tuple((float(point[0]), float(point[1])) for point in line.split())
-        for line in _STROKES.get(letter, _UNKNOWN).split("|")
+        for line in (_STROKES.get(letter) or _STROKES.get(_plain(letter), _UNKNOWN)).split("|")
     )
     return lines, max(x for line in lines for x, _ in line) + _GAP
 
