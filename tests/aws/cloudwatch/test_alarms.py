@@ -412,6 +412,26 @@ def test_events_of_a_composite_alarm(account: Account) -> None:
     assert alarm(account, "any")["StateReason"] == f"{arn}any was updated and its alarm rule evaluates to OK"
 
 
+def test_alarms_in_a_circle_are_not_evaluated(account: Account) -> None:
+    """They can be made, none of them can be deleted, and a rule that breaks the circle has them evaluated again."""
+    put(account, TreatMissingData="ignore")
+    make = account.cloudwatch.put_composite_alarm
+    make(AlarmName="a", AlarmRule="ALARM(errors)")
+    make(AlarmName="b", AlarmRule="NOT ALARM(a)")
+    until(lambda: (state(account, "a"), state(account, "b")) == ("OK", "ALARM"), "they were evaluated")
+    make(AlarmName="a", AlarmRule="ALARM(b) OR ALARM(errors)")
+    for value in ("ALARM", "OK"):
+        account.cloudwatch.set_alarm_state(AlarmName="errors", StateValue=value, StateReason="test")
+    account.cloud.advance("61s")
+    assert (state(account, "a"), state(account, "b")) == ("OK", "ALARM")
+    for name in ("a", "b"):
+        with pytest.raises(ClientError, match="as there are composite alarm"):
+            account.cloudwatch.delete_alarms(AlarmNames=[name])
+    make(AlarmName="a", AlarmRule="TRUE")
+    until(lambda: (state(account, "a"), state(account, "b")) == ("ALARM", "OK"), "the circle is broken")
+    account.cloudwatch.delete_alarms(AlarmNames=["b"])
+
+
 def test_an_arn_means_its_own_region_and_account(account: Account) -> None:
     """As a child, as a suppressor, and for tags."""
     put(account)

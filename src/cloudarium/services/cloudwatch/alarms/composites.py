@@ -34,6 +34,20 @@ def find(cloud: Cloud, scope: Scope, name: str) -> Alarm | None:
     return found if found is not None and arn in (None, found.arn) else None
 
 
+def above(cloud: Cloud, scope: Scope, alarm: Alarm) -> set[str]:
+    """The composite alarms whose rules lead to an alarm, directly or by way of others; itself if there is a cycle."""
+    table = cloud.store.table(CompositeAlarm)
+    found: dict[str, CompositeAlarm] = {}
+    pending: list[Alarm] = [alarm]
+    while pending:
+        each = pending.pop()
+        for name in (each.name, each.arn):
+            new = [parent for parent in table.find(scope, "children", name) if parent.name not in found]
+            found.update((parent.name, parent) for parent in new)
+            pending += new
+    return set(found)
+
+
 def _by(what: str) -> str:
     return f"Actions suppressed by {what}"
 
@@ -69,6 +83,9 @@ class Composites:
         alarm = self._table.get(scope, name)
         if alarm is None:
             return None
+        if alarm.name in above(self._cloud, scope, alarm):
+            # AWS takes alarms that depend on each other in a circle, and stops to evaluate them.
+            return self._release(scope, alarm)
 
         def state_of(child: str) -> str | None:
             found = find(self._cloud, scope, child)

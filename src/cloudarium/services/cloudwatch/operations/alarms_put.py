@@ -11,7 +11,7 @@ from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudwatch.alarms import arns, changes, composite, queries, tagging
-from cloudarium.services.cloudwatch.alarms.composites import COMPOSITES, find
+from cloudarium.services.cloudwatch.alarms.composites import COMPOSITES, above, find
 from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, TREATMENTS
 from cloudarium.services.cloudwatch.alarms.resources import (
     INSUFFICIENT,
@@ -98,7 +98,7 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
         rule = composite.parse(request["AlarmRule"])
     except composite.RuleError as error:
         raise validation(f"AlarmRule is invalid: {error}.") from None
-    _check_children(ctx, name, rule.children)
+    _check_children(ctx, rule.children)
     suppressor = request.get("ActionsSuppressor", "")
     if suppressor and (
         "ActionsSuppressorWaitPeriod" not in request or "ActionsSuppressorExtensionPeriod" not in request
@@ -122,7 +122,8 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
     )
     ctx.table(CompositeAlarm).put(ctx.scope, alarm)
     changes.note_configuration(ctx.cloud, ctx.scope, alarm, "Update" if there is not None else "Create", there)
-    ctx.cloud.enqueue(COMPOSITES, (ctx.scope, name))
+    for each in (name, *above(ctx.cloud, ctx.scope, alarm)):
+        ctx.cloud.enqueue(COMPOSITES, (ctx.scope, each))
     return {}
 
 
@@ -269,19 +270,8 @@ def _one_of(given: Mapping[str, Any], member: str, allowed: Sequence[str]) -> st
     return value
 
 
-def _check_children(ctx: Context, name: str, children: Sequence[str]) -> None:
-    """Every child is there, and none of them looks at this alarm."""
-    pending, seen = list(children), set[str]()
-    for child in children:
-        if find(ctx.cloud, ctx.scope, child) is None:
-            raise validation(f"Could not save the composite alarm as alarms [{child}] in the alarm rule do not exist.")
-    while pending:
-        child = pending.pop()
-        found = find(ctx.cloud, ctx.scope, child)
-        if found is None or found.name in seen:
-            continue
-        if found.name == name:
-            raise validation("The alarm rule has a cycle: an alarm cannot depend on itself.")
-        seen.add(found.name)
-        if isinstance(found, CompositeAlarm):
-            pending += found.children
+def _check_children(ctx: Context, children: Sequence[str]) -> None:
+    missing_ones = [child for child in children if find(ctx.cloud, ctx.scope, child) is None]
+    if missing_ones:
+        named = ", ".join(missing_ones)
+        raise validation(f"Could not save the composite alarm as alarms [{named}] in the alarm rule do not exist.")
