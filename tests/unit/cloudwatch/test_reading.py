@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,9 +45,17 @@ class World:
         return self.call("get_metric_statistics", StartTime=at(start), EndTime=at(end), Period=period, **request)
 
     def data(self, *queries: dict[str, Any], start: float = 0, end: float = 3600, **more: Any) -> Any:
-        return self.call(
-            "get_metric_data", MetricDataQueries=list(queries), StartTime=at(start), EndTime=at(end), **more
-        )
+        times = {"StartTime": at(start), "EndTime": at(end)}
+        return finished(self.call("get_metric_data", MetricDataQueries=list(queries), **times, **more))
+
+
+def finished(answer: Coroutine[Any, Any, Any]) -> Any:
+    """What an operation answers that only lets others have their turn."""
+    try:
+        while True:
+            answer.send(None)
+    except StopIteration as done:
+        return done.value
 
 
 def at(after: float) -> datetime:

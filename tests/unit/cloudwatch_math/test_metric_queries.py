@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -202,7 +203,7 @@ async def test_pages_of_an_array(world: World) -> None:
     pages = 0
     while pages < 10:
         pages += 1
-        answer = world.call("get_metric_data", **asked, **token)
+        answer = await world.call("get_metric_data", **asked, **token)
         for result in answer["MetricDataResults"]:
             gathered += [(result["Label"], value) for value in result["Values"]]
         if "NextToken" not in answer:
@@ -212,7 +213,7 @@ async def test_pages_of_an_array(world: World) -> None:
     assert gathered == [(f"page-{number}", number) for number in range(5) for _ in range(2)]
     with pytest.raises(AwsError, match="one Metrics Insights query"):
         sql = [expression(name, "SELECT AVG(Visits) FROM Shop") for name in ("a", "b")]
-        world.call("get_metric_data", **(asked | {"MetricDataQueries": sql}))
+        await world.call("get_metric_data", **(asked | {"MetricDataQueries": sql}))
 
 
 async def test_hidden_mistakes_are_mistakes_and_pages_compute_only_what_they_show(world: World) -> None:
@@ -221,11 +222,26 @@ async def test_hidden_mistakes_are_mistakes_and_pages_compute_only_what_they_sho
     }  # fmt: skip
     with pytest.raises(AwsError, match="Error in expression 'late'"):
         late = [metric("m"), expression("late", "m +", ReturnData=False)]
-        world.call("get_metric_data", MetricDataQueries=late, MaxDatapoints=1, **asked)
+        await world.call("get_metric_data", MetricDataQueries=late, MaxDatapoints=1, **asked)
     # Each of these is all right by itself, all of them together are more than a request may compute.
     many = [expression(f"e{place}", f"TIME_SERIES({place})", Period=60) for place in range(120)]
-    answer = world.call("get_metric_data", MetricDataQueries=many, MaxDatapoints=30_000, **asked)
+    answer = await world.call("get_metric_data", MetricDataQueries=many, MaxDatapoints=30_000, **asked)
     assert [len(result["Values"]) for result in answer["MetricDataResults"]] == [20_170, 9_830]
     assert "NextToken" in answer
     with pytest.raises(AwsError, match="data points at most"):
         run(world.cloud, SCOPE, many, T0 - 14 * 86_400, T0 + 600, now=float(T0 + 600))
+
+
+async def test_others_have_their_turn_between_queries(world: World) -> None:
+    turns: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    times = {"StartTime": datetime.fromtimestamp(T0, UTC), "EndTime": datetime.fromtimestamp(T0 + 600, UTC)}
+    await world.call("get_metric_data", MetricDataQueries=[metric(f"m{place}") for place in range(20)], **times)
+    waiting.cancel()
+    assert len(turns) >= 20

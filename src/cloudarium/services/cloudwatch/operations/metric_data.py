@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,8 +24,8 @@ _MAX_POINTS = 100_800
 @operation(
     partial="refused: linked accounts, SERVICE_QUOTA, INSIGHT_RULE_METRIC, DB_PERF_INSIGHTS, LAMBDA, tags in SQL"
 )
-def get_metric_data(ctx: Context, request: GetMetricDataInputTypeDef) -> Answer:
-    """Values of up to 500 queries, newest first unless ``ScanBy`` says otherwise.
+async def get_metric_data(ctx: Context, request: GetMetricDataInputTypeDef) -> Answer:
+    """Values of up to 500 queries, newest first unless ``ScanBy`` says otherwise; others have their turn in between.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
     """
@@ -55,6 +56,7 @@ def get_metric_data(ctx: Context, request: GetMetricDataInputTypeDef) -> Answer:
         room -= len(page)
         offset += len(page)
         whole = offset >= len(points)
+        await asyncio.sleep(0)
         answer["MetricDataResults"].append(_result(found, page, whole))
         if not whole:
             answer["NextToken"] = token((*place, offset), request)
