@@ -561,6 +561,32 @@ def test_alarms_on_metrics_insights_are_few(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"DatapointsToAlarm": 2}, "DatapointsToAlarm must be less than or equal to EvaluationPeriods"),
+        (
+            {"Period": 60, "EvaluationPeriods": 1_441},
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400) "
+            "for alarms using period < 3600",
+        ),
+        (
+            {"Period": 86_400, "EvaluationPeriods": 8},
+            "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800) "
+            "for alarms using period >= 3600",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_awss_words(account: Account, changes: dict[str, Any], words: str) -> None:
+    """As people have met them."""
+    with pytest.raises(ClientError) as error:
+        put(account, **changes)
+    assert (error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]) == (
+        "ValidationError",
+        words,
+    )
+
+
+@pytest.mark.parametrize(
     ("action", "words"),
     [
         ("arn:aws:sns:eu-west-1:1:t", "Invalid region eu-west-1 specified. Only us-east-1 is supported."),

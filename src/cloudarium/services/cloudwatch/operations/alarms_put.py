@@ -31,7 +31,7 @@ _MOST_ALARMS = 5_000
 _MOST_SELECTING = 200
 _MOST_ACTIONS = 5
 _FINE_PERIODS = (10, 20, 30)
-_DAY, _WEEK = 86_400, 7 * 86_400
+_HOUR, _DAY, _WEEK = 3_600, 86_400, 7 * 86_400
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REFUSED = (
     "EvaluationCriteria",
@@ -65,7 +65,7 @@ def put_metric_alarm(ctx: Context, request: PutMetricAlarmInputTypeDef) -> Answe
         raise missing("The parameter EvaluationPeriods is required.")
     datapoints = given.get("DatapointsToAlarm")
     if datapoints is not None and datapoints > periods:
-        raise validation("The parameter DatapointsToAlarm must not be greater than EvaluationPeriods.")
+        raise validation("DatapointsToAlarm must be less than or equal to EvaluationPeriods")
     _check_span(watched["period"], periods)
     alarm = MetricAlarm(
         **common,
@@ -238,10 +238,11 @@ def _check_period(period: int) -> None:
 
 
 def _check_span(period: int, periods: int) -> None:
-    limit, words = (_DAY, "one day") if period < 3_600 else (_WEEK, "seven days")
+    limit, words, sign = (_DAY, "a day", "<") if period < _HOUR else (_WEEK, "a week", ">=")
     if period * periods > limit:
         raise validation(
-            f"Metrics cannot be checked across more than {words} (EvaluationPeriods * Period must be <= {limit})."
+            f"Metrics cannot be checked across more than {words} (EvaluationPeriods * Period must be <= {limit}) "
+            f"for alarms using period {sign} {_HOUR}"
         )
 
 
