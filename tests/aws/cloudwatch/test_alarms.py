@@ -617,6 +617,16 @@ def test_an_action_that_keeps_failing_is_given_up(account: Account) -> None:
     assert entry.startswith(f"Failed to execute action {policy}.")
 
 
+def test_rules_begin_and_end_with_words(account: Account) -> None:
+    """As AWS has it of texts that come from a template."""
+    put(account)
+    with pytest.raises(ClientError, match="must not contain leading or trailing whitespace"):
+        account.cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(errors)\n")
+    with pytest.raises(ClientError, match=r"as alarms \[x, y\] in the alarm rule do not exist"):
+        account.cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(x) OR ALARM(errors) OR ALARM(y)")
+    account.cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(errors)\n  OR\n  FALSE")
+
+
 def test_a_composite_alarm_touches_no_instance(account: Account) -> None:
     """Actions of EC2 and Auto Scaling are for metric alarms."""
     stop = "arn:aws:automate:us-east-1:ec2:stop"

@@ -22,7 +22,7 @@ def check(ctx: Context, queries: Sequence[Mapping[str, Any]], band: str) -> None
         raise validation(f"Metrics must have from 1 to {MOST_QUERIES} queries.")
     ids = [query["Id"] for query in queries]
     if len(set(ids)) != len(ids):
-        raise validation("The values for parameter Id in Metrics are not unique.")
+        raise validation("The values for parameter id in Metrics are not unique.")
     if band and band not in ids:
         raise validation(f"ThresholdMetricId {band} is the Id of no query in Metrics.")
     returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]

@@ -31,7 +31,7 @@ def check(scope: Scope, queries: Sequence[Mapping[str, Any]]) -> None:
         if _ID.fullmatch(name) is None:
             raise validation(f'The value "{name}" for Id must match the expression "^[a-z][a-zA-Z0-9_]*$".')
         if name in seen:
-            raise validation(f'The values for parameter Id in MetricDataQueries are not unique: "{name}".')
+            raise validation("The values for parameter id in MetricDataQueries are not unique.")
         seen.add(name)
         if ("Expression" in query) == ("MetricStat" in query):
             raise validation(f'Exactly one of MetricStat and Expression must be given for query "{name}".')

@@ -94,6 +94,8 @@ def put_composite_alarm(ctx: Context, request: PutCompositeAlarmInputTypeDef) ->
     there = ctx.table(CompositeAlarm).get(ctx.scope, name)
     if there is None:
         _check_room(ctx, name, ctx.table(MetricAlarm).get(ctx.scope, name))
+    if request["AlarmRule"].strip() != request["AlarmRule"]:
+        raise validation("AlarmRule must not contain leading or trailing whitespace or be null")
     try:
         rule = composite.parse(request["AlarmRule"])
     except composite.RuleError as error:
@@ -275,4 +277,4 @@ def _check_children(ctx: Context, children: Sequence[str]) -> None:
     missing_ones = [child for child in children if find(ctx.cloud, ctx.scope, child) is None]
     if missing_ones:
         named = ", ".join(missing_ones)
-        raise validation(f"Could not save the composite alarm as alarms [{named}] in the alarm rule do not exist.")
+        raise validation(f"Could not save the composite alarm as alarms [{named}] in the alarm rule do not exist")
