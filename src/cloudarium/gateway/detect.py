@@ -18,7 +18,7 @@ from cloudarium.gateway.wire.message import FORM_TYPE, WireRequest, WireResponse
 from cloudarium.gateway.wire.operation import codec, router, serialize_unknown_error
 from cloudarium.gateway.wire.rest_reader import query_of
 from cloudarium.gateway.wire.router import Match
-from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.errors import AwsError, NotThere
 
 _RPC_PATH = re.compile(r"/service/([^/]{1,128})/operation/([A-Za-z0-9_]{1,128})/?")
 _BUCKET = re.compile(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.DOTALL)
@@ -186,7 +186,7 @@ def _by_route(request: WireRequest, candidates: tuple[str, ...], credential: sig
     services = [s for s in candidates if models.load(s).metadata.protocol.startswith("rest-")]
     if not services:
         if candidates:
-            raise _missing_action(candidates[0])
+            raise _missing_action(candidates[0], request)
         if not _looks_like_s3(request, credential):
             raise _unidentified(credential)
         services = ["s3"]
@@ -237,7 +237,10 @@ def _looks_like_s3(request: WireRequest, credential: sigv4.Credential | None) ->
     return request.method in ("GET", "HEAD") and _BUCKET.fullmatch(request.path) is not None
 
 
-def _missing_action(service: str) -> AwsError:
+def _missing_action(service: str, request: WireRequest) -> AwsError:
+    if request.path.strip("/"):
+        # An interface that is not in botocore's model, as CloudWatch's for PromQL.
+        return NotThere(f"{request.method} {request.path[:200]} of {service}")
     protocols = index().rows[service].protocols
     if any(protocol in protocols for protocol in _FORM_PROTOCOLS):
         return AwsError("MissingAction", "The request is missing an action or a required parameter: Action.", 400)

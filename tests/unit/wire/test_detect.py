@@ -181,6 +181,8 @@ def test_host_alone_names_the_service() -> None:
         (request("POST"), "MissingAuthenticationToken"),
         (request("GET", "/"), "MissingAuthenticationToken"),
         (request("POST", signed="sts", **FORM), "MissingAction"),
+        (request("GET", "/api/v1/query", signed="monitoring"), "NotImplemented"),
+        (request("POST", "/api/v1/query_range", signed="monitoring", **FORM), "NotImplemented"),
         (request("POST", signed="nonsense"), "SignatureDoesNotMatch"),
         (request("POST", body=b"Action=Nope&Version=2016-11-15", signed="ec2", **FORM), "InvalidAction"),
         (request("POST", body=b"Action=Nope&Version=1999-01-01", **FORM), "InvalidAction"),

@@ -42,7 +42,9 @@ _REFUSED = (
 )
 
 
-@operation(partial="PromQL, evaluation windows, warm-up and ActionConfiguration are refused")
+@operation(
+    partial="refused: PromQL, GROUP BY (alarms with contributors), evaluation windows, warm-up, ActionConfiguration"
+)
 def put_metric_alarm(ctx: Context, request: PutMetricAlarmInputTypeDef) -> Answer:
     """Make or change an alarm on a metric or on a metric math expression.
 
