@@ -250,6 +250,29 @@ async def test_a_metric_that_was_refused_is_not_there(world: World, monkeypatch:
     assert {key.name for key in world.metrics.find(HERE)} == {KEY.name, "m0", "m1"}
 
 
+async def test_large_dimensions_count_for_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of metrics is bounded in characters too, also after a death; what is forgotten makes room."""
+    monkeypatch.setattr(recorder, "MOST_CHARACTERS", 2_500)
+
+    def put(name: str) -> None:
+        key = MetricKey("N", "M", (("d", name + "x" * 998),))
+        world.metrics.put_durably(HERE, [Point(key, "Count", bucket(1), world.clock.now(), False)])
+
+    for _ in range(2):
+        put("a")
+        put("b")
+        world.again()
+        with pytest.raises(TooManyMetrics, match="characters"):
+            put("c")
+    world.again()
+    put("b")
+    await world.clock.advance(400 * DAY)
+    put("b")
+    await world.clock.advance(60 * DAY)
+    put("c")
+    assert {key.dimensions[0][1][0] for key in world.metrics.find(HERE)} == {"b", "c"}
+
+
 async def test_points_that_wait_for_a_full_disk_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data plane goes on recording: its points are read, and only the last of them wait for the file."""
 

@@ -22,7 +22,7 @@ from cloudarium.kernel.clock import Clock, Timer
 from cloudarium.kernel.metrics import rolling
 from cloudarium.kernel.metrics.archive import Archive, Points, SeriesRow
 from cloudarium.kernel.metrics.buckets import Bucket
-from cloudarium.kernel.metrics.series import Dimensions, Index, MetricKey, Named, Series
+from cloudarium.kernel.metrics.series import Dimensions, Index, MetricKey, Named, Series, length
 from cloudarium.kernel.store import Scope, Store
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ _FORGET_AT_ONCE = 5_000
 _MOST_PENDING = 500_000
 """Points that wait in memory for a file that refuses them; beyond, the oldest are only in their buckets."""
 MOST_SERIES = 2_000_000
+MOST_CHARACTERS = 256 * 1024 * 1024
+"""Of the dimensions of all metrics: thirty of a thousand characters make a metric as large as hundreds usually are."""
 
 
 class Point(NamedTuple):
@@ -55,7 +57,7 @@ class Point(NamedTuple):
 
 
 class TooManyMetrics(Exception):
-    """A cloud keeps up to MOST_SERIES metrics: more would fill the machine's memory."""
+    """A cloud keeps up to MOST_SERIES metrics, of MOST_CHARACTERS: more would fill the machine's memory."""
 
 
 class Metrics:
@@ -160,6 +162,10 @@ class Metrics:
                 return series
         if self._index.count >= MOST_SERIES:
             raise TooManyMetrics(f"this cloud has {MOST_SERIES} metrics, and keeps no more")
+        if self._index.size + length(key.dimensions) > MOST_CHARACTERS:
+            raise TooManyMetrics(
+                f"the dimensions of this cloud's metrics have {MOST_CHARACTERS} characters, and no more"
+            )
         series = Series(self._next_id, point.unit, -1)
         self._next_id += 1
         self._index.add(scope, key, series)

@@ -48,11 +48,18 @@ Named = dict[Dimensions, Series]
 """Metrics of one namespace and name: of each the first of its units."""
 
 
+def length(dimensions: Dimensions) -> int:
+    """Characters of names and values."""
+    return sum(len(name) + len(value) for name, value in dimensions)
+
+
 class Index:
     """Series by account and region, namespace, name and dimensions."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.size = 0
+        """Characters of the dimensions of all series."""
         self._spaces: dict[Scope, dict[str, dict[str, Named]]] = {}
 
     def of(self, scope: Scope, key: MetricKey) -> Iterator[Series]:
@@ -68,6 +75,7 @@ class Index:
         if first is not series:
             first.next, series.next = series, first.next
         self.count += 1
+        self.size += length(key.dimensions)
 
     def find(
         self, scope: Scope, namespace: str | None, name: str | None, since: float, after: tuple[str, str]
@@ -104,6 +112,7 @@ class Index:
             for series in [*first.units()] if first is not None else ():
                 if series.id in gone:
                     self.count -= 1
+                    self.size -= length(dimensions)
                     continue
                 series.next = named.get(dimensions)
                 named[dimensions] = series
@@ -111,4 +120,4 @@ class Index:
     def clear(self) -> None:
         """Drop all."""
         self._spaces.clear()
-        self.count = 0
+        self.count = self.size = 0
