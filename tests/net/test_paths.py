@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from tests.net.cloud import SERVICE, Cloud
+import msgspec
+from tests.net.cloud import SERVICE, Cloud, read_all
 from tests.net.namespaced import namespaced
 from tests.net.specs import eni, group, peered, tcp, vpc
 
@@ -72,6 +73,32 @@ async def test_public_addresses_join_vpcs_through_internet_gateways(cloud: Cloud
     assert await cloud.ask("eni-1", "192.0.2.9") == "unreachable", "not of this cloud"
     await cloud.fabric.apply(vpc("vpc-2", enis=two, groups=[web], routes=[IGW]))
     assert await cloud.ask("eni-1", "203.0.113.2") == "unreachable", "the gateway is detached"
+
+
+@namespaced
+async def test_a_secondary_address_has_a_public_one_of_its_own(cloud: Cloud) -> None:
+    primary = eni("1", "10.0.1.10", public="203.0.113.1")
+    both = msgspec.structs.replace(
+        primary, private_ips=("10.0.1.10", "10.0.1.11"), more_public_ips=(("10.0.1.11", "203.0.113.9"),)
+    )
+    other = vpc("vpc-2", enis=[eni("2", "10.0.1.10", public="203.0.113.2")], routes=[IGW], internet_gateway_id="igw-1")
+    await cloud.fabric.apply(other)
+    await cloud.fabric.apply(vpc(enis=[both], routes=[IGW], internet_gateway_id="igw-1"))
+    await cloud.serve("eni-1")
+    await cloud.serve("eni-2")
+    assert await cloud.ask("eni-2", "203.0.113.9") == "eni-1 203.0.113.2"
+    assert await cloud.ask("eni-1", "203.0.113.2") == "eni-2 203.0.113.1"
+    with cloud.fabric.enter("eni-1"):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with sock:
+        sock.bind(("10.0.1.11", 0))
+        async with asyncio.timeout(5):
+            await asyncio.get_running_loop().sock_connect(sock, ("203.0.113.2", 80))
+        assert await read_all(sock) == b"eni-2 203.0.113.9"
+    await cloud.fabric.apply(
+        vpc(enis=[msgspec.structs.replace(both, more_public_ips=())], routes=[IGW], internet_gateway_id="igw-1")
+    )
+    assert await cloud.ask("eni-2", "203.0.113.9") == "unreachable"
 
 
 @namespaced

@@ -75,6 +75,10 @@ def test_a_whole_vpc(ec2: Ec2) -> None:
     interface = ec2.interface(private, Groups=[group], PrivateIpAddress="10.0.1.9", SecondaryPrivateIpAddressCount=1)
     own = ec2.allocate_address()
     ec2.associate_address(AllocationId=own["AllocationId"], NetworkInterfaceId=interface)
+    (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
+    secondary = shown["PrivateIpAddresses"][1]["PrivateIpAddress"]
+    more = ec2.allocate_address()
+    ec2.associate_address(AllocationId=more["AllocationId"], NetworkInterfaceId=interface, PrivateIpAddress=secondary)
     ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
 
     found = built(ec2, vpc_id)
@@ -93,6 +97,7 @@ def test_a_whole_vpc(ec2: Ec2) -> None:
     assert enis[interface].private_ips[0] == "10.0.1.9"
     assert len(enis[interface].private_ips) == 2
     assert enis[interface].public_ip == own["PublicIp"]
+    assert enis[interface].more_public_ips == ((secondary, more["PublicIp"]),)
     assert enis[interface].source_dest_check is False
     assert enis[interface].security_group_ids == (group,)
     (rules,) = (each.ingress for each in found.security_groups if each.id == group)

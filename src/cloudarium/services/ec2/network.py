@@ -132,6 +132,7 @@ class _Builder:
         for interface in self._store.table(NetworkInterface).find(self._scope, "vpc_id", self._vpc.vpc_id):
             attached = self._store.table(Attachment).get(self._scope, interface.network_interface_id)
             process = attached.process if attached is not None else None
+            public = self._public_ips(interface)
             yield spec.Eni(
                 id=interface.network_interface_id,
                 subnet_id=interface.subnet_id,
@@ -139,14 +140,16 @@ class _Builder:
                 mac=interface.mac,
                 security_group_ids=interface.group_ids,
                 source_dest_check=interface.source_dest_check,
-                public_ip=self._public_ip(interface),
+                public_ip=public.pop(interface.private_ips[0], None),
                 attachment=spec.HostAttachment(process.port, process.host, process.host_port) if process else None,
                 kind=interface.interface_type,
+                more_public_ips=tuple(sorted(public.items())),
             )
 
-    def _public_ip(self, interface: NetworkInterface) -> str | None:
+    def _public_ips(self, interface: NetworkInterface) -> dict[str, str]:
+        """Public address by private address."""
         found = self._store.table(Address).find(self._scope, "network_interface_id", interface.network_interface_id)
-        return next((each.public_ip for each in found if each.private_ip == interface.private_ips[0]), None)
+        return {each.private_ip: each.public_ip for each in found if each.private_ip in interface.private_ips}
 
     # -- links ---------------------------------------------------------------------------------------------------------
 

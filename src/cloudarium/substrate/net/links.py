@@ -158,10 +158,9 @@ class _Planner:
     def _internet(self) -> Iterator[Item]:
         cloud = names.cloud_link("i", self._spec.id)
         yield from self._to_cloud(names.INTERNET_LINK, cloud, names.CLOUD_INTERNET_GROUP)
-        nats = {nat.public_ip for nat in self._spec.nat_gateways}
-        for public in {eni.public_ip for eni in self._spec.enis} | nats:
-            if public is not None:
-                yield RouteEntry(names.CLOUD, 254, (public, 32), "unicast", cloud, addresses.VPC_SIDE)
+        nats = {nat.public_ip for nat in self._spec.nat_gateways if nat.public_ip is not None}
+        for public in {each for eni in self._spec.enis for each in eni.public_addresses().values()} | nats:
+            yield RouteEntry(names.CLOUD, 254, (public, 32), "unicast", cloud, addresses.VPC_SIDE)
 
     def _endpoint_link(self) -> Iterator[Item]:
         cloud = names.cloud_link("g", self._spec.id)

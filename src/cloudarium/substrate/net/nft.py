@@ -125,7 +125,7 @@ def _map(kind: str, members: Iterable[str]) -> Elements:
 
 def public_addresses(spec: VpcSpec) -> dict[str, str]:
     """Private address to public one, of the interfaces and NAT gateways that have one."""
-    found = {eni.private_ips[0]: eni.public_ip for eni in spec.enis if eni.public_ip is not None}
+    found = {inside: outside for eni in spec.enis for inside, outside in eni.public_addresses().items()}
     enis = {eni.id: eni for eni in spec.enis}
     for nat in spec.nat_gateways:
         if nat.public_ip is not None:

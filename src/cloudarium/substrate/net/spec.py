@@ -97,7 +97,10 @@ class HostAttachment(msgspec.Struct, frozen=True):
 
 
 class Eni(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A network interface. The first of `private_ips` is the primary; `public_ip` belongs to it."""
+    """A network interface. The first of `private_ips` is the primary; `public_ip` belongs to it.
+
+    `more_public_ips` are pairs of one of the others and the public address that belongs to that.
+    """
 
     id: str
     subnet_id: str
@@ -108,6 +111,12 @@ class Eni(msgspec.Struct, frozen=True, omit_defaults=True):
     public_ip: str | None = None
     attachment: HostAttachment | None = None
     kind: str = "interface"
+    more_public_ips: tuple[tuple[str, str], ...] = ()
+
+    def public_addresses(self) -> dict[str, str]:
+        """Public address by private address."""
+        primary = {} if self.public_ip is None else {self.private_ips[0]: self.public_ip}
+        return primary | dict(self.more_public_ips)
 
 
 class NatGateway(msgspec.Struct, frozen=True):

@@ -49,7 +49,10 @@ def validate(spec: VpcSpec) -> None:
 def _check_eni(eni: Eni) -> None:
     if not eni.private_ips:
         raise SpecError(f"{eni.id} has no private address")
-    for address in (*eni.private_ips, *((eni.public_ip,) if eni.public_ip is not None else ())):
+    public = eni.public_addresses()
+    if strange := public.keys() - set(eni.private_ips):
+        raise SpecError(f"{eni.id}: a public address belongs to {min(strange)}, which the interface does not have")
+    for address in (*eni.private_ips, *public.values()):
         if ":" in address:
             raise NotSupported(f"{eni.id}: IPv6 address {address} (the fabric is IPv4 only)")
         addresses.number(address)
