@@ -144,13 +144,7 @@ def test_what_a_nat_gateway_needs(ec2: Ec2) -> None:
     subnet = ec2.subnet(vpc_id)
     allocation = ec2.allocate_address()["AllocationId"]
     ec2.fails("create_nat_gateway", "MissingParameter", SubnetId=subnet)
-    ec2.fails(
-        "create_nat_gateway",
-        "Gateway.NotAttached",
-        f"Network {vpc_id} has no Internet gateway attached",
-        SubnetId=subnet,
-        AllocationId=allocation,
-    )
+    ec2.fails("create_nat_gateway", "InvalidAllocationID.NotFound", SubnetId=subnet, AllocationId="eipalloc-12345678")
     ec2.fails(
         "create_nat_gateway",
         "InvalidParameterCombination",
@@ -158,6 +152,43 @@ def test_what_a_nat_gateway_needs(ec2: Ec2) -> None:
         AllocationId=allocation,
         ConnectivityType="private",
     )
+
+
+async def test_a_nat_gateway_that_cannot_be_made_fails(running: Ec2) -> None:
+    ec2 = running
+    vpc_id = ec2.vpc()
+    subnet = ec2.subnet(vpc_id)
+    allocation = ec2.allocate_address()["AllocationId"]
+
+    async def failure(**parameters: Any) -> tuple[str, str]:
+        made = ec2.create_nat_gateway(SubnetId=subnet, **parameters)["NatGateway"]
+        assert made["State"] == "pending" and "FailureCode" not in made
+        await ec2.cloud.clock.settle()
+        (nat,) = ec2.describe_nat_gateways(NatGatewayIds=[made["NatGatewayId"]])["NatGateways"]
+        assert nat["State"] == "failed" and nat["DeleteTime"] and "PrivateIp" not in nat["NatGatewayAddresses"][0]
+        return nat["FailureCode"], nat["FailureMessage"]
+
+    missing = ("Gateway.NotAttached", f"Network {vpc_id} has no Internet gateway attached")
+    assert await failure(AllocationId=allocation) == missing
+    gateway = ec2.gateway(vpc_id)
+    ec2.associate_address(AllocationId=allocation, NetworkInterfaceId=ec2.interface(subnet))
+    taken = ("Resource.AlreadyAssociated", f"Elastic IP address {allocation} is already associated")
+    assert await failure(AllocationId=allocation) == taken
+    small = ec2.subnet(vpc_id, "10.0.9.0/28")
+    ec2.interface(small, SecondaryPrivateIpAddressCount=9)
+    nat_id = ec2.create_nat_gateway(SubnetId=small, ConnectivityType="private", SecondaryPrivateIpAddressCount=1)[
+        "NatGateway"
+    ]["NatGatewayId"]
+    await ec2.cloud.clock.settle()
+    assert nat_state(ec2, nat_id) == "failed"
+    for each in ec2.describe_network_interfaces()["NetworkInterfaces"]:
+        ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id)
+    ec2.delete_subnet(SubnetId=small)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc_id)
+    await ec2.cloud.clock.advance(3601)
+    assert ec2.describe_nat_gateways()["NatGateways"] == []
 
 
 def test_machines_without_namespaces_refuse_by_name(ec2: Ec2, fabric: Fabric) -> None:

@@ -25,7 +25,7 @@ from cloudarium.services.ec2.resources import (
 LIFECYCLE = "ec2.lifecycle"
 
 NAT_VISIBLE = 3600.0
-"""A deleted NAT gateway is shown for about an hour: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html."""
+"""A NAT gateway that was deleted or failed is shown for about an hour: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html."""
 
 PEERING_VISIBLE = {"failed": 7200.0, "deleted": 7200.0, "rejected": 172_800.0, "expired": 172_800.0}
 """Seconds for which an ended peering is shown: https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html."""
@@ -91,13 +91,16 @@ class Lifecycle:
         now = self._cloud.clock.now()
         known = self._networks.settled(gateway.vpc_id)
         has_it = known is not None and any(each.id == nat_id for each in known.nat_gateways)
+        if gateway.state == "pending" and gateway.failure_code:
+            table.put(scope, gateway.replace(state="failed", state_since=now, deleted=now))
+            return NAT_VISIBLE
         if gateway.state == "pending" and has_it:
             table.put(scope, gateway.replace(state="available", state_since=now))
         elif gateway.state == "deleting" and known is not None and not has_it:
             nat.remove_interface(self._cloud.context(scope, "ec2"), gateway)
             table.put(scope, gateway.replace(state="deleted", state_since=now, deleted=now))
             return NAT_VISIBLE
-        elif gateway.state == "deleted":
+        elif gateway.state in ("deleted", "failed"):
             left = gateway.state_since + NAT_VISIBLE - now
             if left > 0:
                 return left

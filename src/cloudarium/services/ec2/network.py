@@ -155,7 +155,7 @@ class _Builder:
 
     def _nat_gateways(self) -> Iterator[spec.NatGateway]:
         for nat in self._store.table(NatGateway).find(self._scope, "vpc_id", self._vpc.vpc_id):
-            if nat.state in _LIVE_NAT and self._gateways:
+            if nat.state in _LIVE_NAT and not nat.failure_code and self._gateways:
                 public = nat.addresses[0].public_ip or None
                 yield spec.NatGateway(nat.nat_gateway_id, nat.subnet_id, nat.network_interface_id, public)
 

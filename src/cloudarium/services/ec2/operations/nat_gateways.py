@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.ids import hex_id
-from cloudarium.services.ec2 import interfaces, limits, tags, tokens
+from cloudarium.services.ec2 import cidr, interfaces, limits, tags, tokens
 from cloudarium.services.ec2.api import api
 from cloudarium.services.ec2.controllers import require_gateways
 from cloudarium.services.ec2.errors import combination, invalid, missing, refuse
 from cloudarium.services.ec2.filters import FilterSet
-from cloudarium.services.ec2.lookup import find, select
+from cloudarium.services.ec2.lookup import find, find_all, select
 from cloudarium.services.ec2.nat import OWNER, free_addresses, set_private_ips, take_address
 from cloudarium.services.ec2.paging import page
 from cloudarium.services.ec2.resources import (
+    Address,
     InternetGateway,
     NatAddress,
     NatGateway,
@@ -51,9 +52,9 @@ def create_nat_gateway(ctx: Context, request: CreateNatGatewayRequestTypeDef) ->
     subnet = find(ctx, Subnet, request.get("SubnetId", ""))
     nat = tokens.made_before(ctx, "CreateNatGateway", request, NatGateway)
     if nat is None:
-        if connectivity == "public" and not ctx.table(InternetGateway).find(ctx.scope, "vpc_id", subnet.vpc_id):
-            raise AwsError("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached")
-        nat = _make(ctx, subnet, request, connectivity).replace(tags=labels)
+        problem = _problem(ctx, subnet, request, connectivity)
+        made = _failing(ctx, subnet, request, problem) if problem else _make(ctx, subnet, request, connectivity)
+        nat = made.replace(tags=labels)
         ctx.table(NatGateway).put(ctx.scope, nat)
         tokens.remember(ctx, "CreateNatGateway", request, nat.nat_gateway_id)
     answer: Answer = {"NatGateway": nat_view(nat)}
@@ -76,9 +77,53 @@ def _check_parameters(request: Any, connectivity: str) -> None:
         raise combination("secondaryPrivateIpAddressCount cannot be used with secondaryPrivateIpAddresses")
     if connectivity == "public" and count:
         raise combination("secondaryPrivateIpAddressCount can only be used with private NAT gateways.")
-    secondary = max(len(wanted or ()), count or 0, len(request.get("SecondaryAllocationIds") or ()))
-    if secondary >= limits.NAT_ADDRESSES:
+    if _secondary(request) >= limits.NAT_ADDRESSES:
         raise invalid(f"A NAT gateway can have at most {limits.NAT_ADDRESSES} addresses.")
+
+
+def _secondary(request: Any) -> int:
+    """How many addresses besides the primary one a gateway is to have."""
+    count = request.get("SecondaryPrivateIpAddressCount") or 0
+    lists = ("SecondaryPrivateIpAddresses", "SecondaryAllocationIds")
+    return max(count, *(len(request.get(name) or ()) for name in lists))
+
+
+def _problem(ctx: Context, subnet: Subnet, request: Any, connectivity: str) -> tuple[str, str] | None:
+    """Code and message of what lets a gateway fail after the call that asked for it has been answered.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html
+    """
+    if connectivity == "public":
+        allocations = [request["AllocationId"], *(request.get("SecondaryAllocationIds") or ())]
+        for address in find_all(ctx, Address, allocations):
+            if address.association_id:
+                taken = f"Elastic IP address {address.allocation_id} is already associated"
+                return "Resource.AlreadyAssociated", taken
+        if not ctx.table(InternetGateway).find(ctx.scope, "vpc_id", subnet.vpc_id):
+            return "Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached"
+    free = cidr.capacity(subnet.cidr) - len(interfaces.taken_addresses(ctx, subnet))
+    if free < 1 + _secondary(request):
+        full = "Subnet has insufficient free addresses to create this NAT gateway"
+        return "InsufficientFreeAddressesInSubnet", full
+    return None
+
+
+def _failing(ctx: Context, subnet: Subnet, request: Any, problem: tuple[str, str]) -> NatGateway:
+    """A gateway that will never have an interface."""
+    now = ctx.clock.now()
+    return NatGateway(
+        nat_gateway_id=hex_id("nat"),
+        vpc_id=subnet.vpc_id,
+        subnet_id=subnet.subnet_id,
+        network_interface_id="",
+        addresses=(NatAddress("", request.get("AllocationId") or "", is_primary=True),),
+        connectivity=request.get("ConnectivityType", "public"),
+        state="pending",
+        created=now,
+        state_since=now,
+        failure_code=problem[0],
+        failure_message=problem[1],
+    )
 
 
 def _make(ctx: Context, subnet: Subnet, request: Any, connectivity: str) -> NatGateway:

@@ -14,6 +14,7 @@ from cloudarium.services.ec2.lookup import find, select
 from cloudarium.services.ec2.paging import page
 from cloudarium.services.ec2.regions import Zone, zones
 from cloudarium.services.ec2.resources import (
+    NAT_ENDED,
     NatGateway,
     NetworkAcl,
     NetworkInterface,
@@ -153,7 +154,7 @@ def delete_subnet(ctx: Context, request: DeleteSubnetRequestTypeDef) -> Answer:
     if (
         ctx.table(NetworkInterface).find(scope, "subnet_id", subnet_id)
         or ctx.table(VpcEndpoint).find(scope, "subnet_ids", subnet_id)
-        or any(nat.state != "deleted" for nat in nats)
+        or any(nat.state not in NAT_ENDED for nat in nats)
     ):
         raise dependency("subnet", subnet_id)
     for table in ctx.table(RouteTable).find(scope, "associated_ids", subnet_id):
@@ -194,6 +195,8 @@ def modify_subnet_attribute(ctx: Context, request: ModifySubnetAttributeRequestT
             raise NotThere(f"The subnet attribute {name}")
     if len(changes) > 1:
         raise combination("Fields for multiple attribute types specified")
+    if len(request.keys() - {"DryRun"}) < 2:
+        raise missing("attribute")
     if changes:
         ctx.table(Subnet).put(ctx.scope, subnet.replace(**changes))
     return {}

@@ -15,6 +15,7 @@ from cloudarium.services.ec2.filters import FilterSet, nothing
 from cloudarium.services.ec2.lookup import find, select
 from cloudarium.services.ec2.paging import page
 from cloudarium.services.ec2.resources import (
+    NAT_ENDED,
     PEERINGS,
     CidrAssociation,
     InternetGateway,
@@ -144,7 +145,7 @@ def _has_dependents(ctx: Context, vpc_id: str) -> bool:
     kinds: tuple[type[Record], ...] = (Subnet, InternetGateway, NetworkInterface, VpcEndpoint)
     if any(ctx.table(kind).find(ctx.scope, "vpc_id", vpc_id) for kind in kinds):
         return True
-    if any(nat.state != "deleted" for nat in ctx.table(NatGateway).find(ctx.scope, "vpc_id", vpc_id)):
+    if any(nat.state not in NAT_ENDED for nat in ctx.table(NatGateway).find(ctx.scope, "vpc_id", vpc_id)):
         return True
     peerings = ctx.table(PeeringConnection).find(PEERINGS, "vpc_ids", vpc_id)
     if any(peering.state in ("active", "provisioning") for peering in peerings):

@@ -1,6 +1,6 @@
 """What EC2 stores: one struct per AWS resource, grouped by family."""
 
-from cloudarium.services.ec2.resources.addresses import Address, NatAddress, NatGateway
+from cloudarium.services.ec2.resources.addresses import NAT_ENDED, Address, NatAddress, NatGateway
 from cloudarium.services.ec2.resources.base import AccountNetwork, ClientToken, Tagged, Tags
 from cloudarium.services.ec2.resources.interfaces import (
     Attachment,
@@ -21,6 +21,7 @@ from cloudarium.services.ec2.resources.security import (
 from cloudarium.services.ec2.resources.vpcs import CidrAssociation, DhcpOptions, Subnet, Vpc
 
 __all__ = [
+    "NAT_ENDED",
     "PEERINGS",
     "AccountNetwork",
     "Address",

@@ -38,6 +38,10 @@ class NatAddress(msgspec.Struct, frozen=True):
     is_primary: bool = False
 
 
+NAT_ENDED = ("deleted", "failed")
+"""States in which a NAT gateway has nothing any more and is only shown."""
+
+
 class NatGateway(Tagged, frozen=True, kw_only=True):
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html."""
 
@@ -52,7 +56,7 @@ class NatGateway(Tagged, frozen=True, kw_only=True):
     addresses: tuple[NatAddress, ...]
     connectivity: str
     state: str
-    """``pending``, ``available``, ``deleting``, ``deleted`` or ``failed``."""
+    """``pending``, ``available``, ``deleting``, or one of ``NAT_ENDED``."""
     created: float
     state_since: float
     deleted: float = 0.0

@@ -27,10 +27,13 @@ def nat_view(nat: NatGateway) -> NatGatewayTypeDef:
     }
     if nat.deleted:
         view["DeleteTime"] = moment(nat.deleted)
-    if nat.failure_code:
+    if nat.failure_code and nat.state != "pending":
         view["FailureCode"] = nat.failure_code
         view["FailureMessage"] = nat.failure_message
     return view
+
+
+_SETTLED = {"available": "succeeded", "deleted": "succeeded", "failed": "failed", "deleting": "disassociating"}
 
 
 def nat_address_view(nat: NatGateway, address: NatAddress, status: str = "") -> NatGatewayAddressTypeDef:
@@ -38,14 +41,12 @@ def nat_address_view(nat: NatGateway, address: NatAddress, status: str = "") -> 
     view: NatGatewayAddressTypeDef = {"IsPrimary": address.is_primary}
     if address.allocation_id:
         view["AllocationId"] = address.allocation_id
-    if nat.state != "pending":
+    if nat.state != "pending" and nat.network_interface_id:
         view["NetworkInterfaceId"] = nat.network_interface_id
         view["PrivateIp"] = address.private_ip
         if address.public_ip:
             view["PublicIp"] = address.public_ip
             view["AssociationId"] = address.association_id
-    settled = "succeeded" if nat.state in ("available", "deleted", "failed") else "associating"
-    if nat.state == "deleting":
-        settled = "disassociating"
+    settled = _SETTLED.get(nat.state, "associating")
     view["Status"] = status or settled  # type: ignore[typeddict-item]
     return view
