@@ -140,7 +140,12 @@ def test_an_interface_of_a_load_balancer(ec2: Ec2, vpc_id: str, subnet: str) -> 
     assert ec2.describe_addresses()["Addresses"] == []
     by_description = [{"Name": "description", "Values": ["ELB app/web/*"]}]
     assert len(ec2.describe_network_interfaces(Filters=by_description)["NetworkInterfaces"]) == 1
-    ec2.fails("delete_network_interface", "OperationNotPermitted", NetworkInterfaceId=interface)
+    ec2.fails(
+        "delete_network_interface",
+        "InvalidParameterValue",
+        f"Network interface '{interface}' is currently in use.",
+        NetworkInterfaceId=interface,
+    )
     ec2.fails(
         "detach_network_interface",
         "OperationNotPermitted",
@@ -238,8 +243,15 @@ def test_reassociation(ec2: Ec2, vpc_id: str, subnet: str) -> None:
     ec2.associate_address(AllocationId=address, NetworkInterfaceId=second)
     assert "Association" not in shown(ec2, first)
     other = ec2.allocate_address()["AllocationId"]
-    ec2.fails("associate_address", "Resource.AlreadyAssociated", AllocationId=other, NetworkInterfaceId=second)
-    ec2.associate_address(AllocationId=other, NetworkInterfaceId=second, AllowReassociation=True)
+    ec2.fails(
+        "associate_address",
+        "Resource.AlreadyAssociated",
+        AllocationId=other,
+        NetworkInterfaceId=second,
+        AllowReassociation=False,
+    )
+    ec2.associate_address(AllocationId=other, NetworkInterfaceId=second)
+    assert "AssociationId" not in ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
     assert shown(ec2, second)["Association"]["AllocationId"] == other
     ec2.delete_network_interface(NetworkInterfaceId=second)
     ec2.release_address(AllocationId=other)

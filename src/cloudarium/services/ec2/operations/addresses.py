@@ -147,7 +147,7 @@ def associate_address(ctx: Context, request: AssociateAddressRequestTypeDef) -> 
             if other.service:
                 # An address that AWS gave goes back to AWS when an Elastic IP takes its place.
                 ctx.table(Address).delete(ctx.scope, other.allocation_id)
-            elif request.get("AllowReassociation") is not True:
+            elif request.get("AllowReassociation") is False:
                 raise AwsError(
                     "Resource.AlreadyAssociated",
                     f"resource {interface.network_interface_id} is already associated with associate-id "

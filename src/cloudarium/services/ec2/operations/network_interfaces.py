@@ -148,8 +148,8 @@ def describe_network_interfaces(ctx: Context, request: DescribeNetworkInterfaces
 def delete_network_interface(ctx: Context, request: DeleteNetworkInterfaceRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html."""
     interface = find(ctx, NetworkInterface, request["NetworkInterfaceId"])
-    interfaces.require_own(ctx, interface, "delete")
-    if interface.attachment is not None and not interface.requester_managed:
+    by_service = ctx.principal.kind == "AWSService"
+    if interface.attachment is not None and not (by_service and interface.requester_managed):
         raise invalid(f"Network interface '{interface.network_interface_id}' is currently in use.")
     interfaces.delete(ctx, interface)
     return {}
