@@ -72,6 +72,13 @@ async def test_an_interface_endpoint_has_interfaces(running: Ec2) -> None:
     assert names[0].startswith(endpoint) and names[0].endswith(".ssm.us-east-1.vpce.amazonaws.com")
     assert names[-1] == "ssm.us-east-1.amazonaws.com"
     ec2.fails("create_vpc_endpoint", "InvalidParameter", PrivateDnsEnabled=True, **wanted)
+    plain = ec2.create_vpc_endpoint(PrivateDnsEnabled=False, **wanted)["VpcEndpoint"]["VpcEndpointId"]
+    ec2.fails("modify_vpc_endpoint", "InvalidParameter", VpcEndpointId=plain, PrivateDnsEnabled=True)
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[plain])
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsSupport={"Value": False})
+    ec2.fails("modify_vpc_endpoint", "InvalidParameter", VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsSupport={"Value": True})
     await ec2.cloud.clock.settle()
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=[second])
     found = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]

@@ -177,24 +177,11 @@ def _interface(ctx: Context, vpc: Vpc, endpoint: VpcEndpoint, request: Any) -> V
     _check_ip_type(request)
     # On unless switched off: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html
     private_dns = bool(request.get("PrivateDnsEnabled", True))
-    if private_dns and not (vpc.dns_support and vpc.dns_hostnames):
-        if "PrivateDnsEnabled" in request:
-            raise AwsError(
-                "InvalidParameter",
-                f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to "
-                f"true for {vpc.vpc_id}",
-            )
+    if "PrivateDnsEnabled" not in request and not _can_have_names(vpc):
         private_dns = False
     siblings = ctx.table(VpcEndpoint).find(ctx.scope, "vpc_id", vpc.vpc_id)
-    if private_dns and any(
-        each.private_dns and each.service_name == endpoint.service_name and each.endpoint_type == "Interface"
-        for each in siblings
-    ):
-        raise AwsError(
-            "InvalidParameter",
-            f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for "
-            f"{endpoint.service_name} in the VPC {vpc.vpc_id}",
-        )
+    if private_dns:
+        _check_private_dns(vpc, endpoint, siblings)
     limits.check(
         sum(each.endpoint_type == "Interface" for each in siblings) + 1,
         limits.INTERFACE_ENDPOINTS_PER_VPC,
@@ -211,6 +198,32 @@ def _interface(ctx: Context, vpc: Vpc, endpoint: VpcEndpoint, request: Any) -> V
     default = [g for g in ctx.table(SecurityGroup).find(ctx.scope, "vpc_id", vpc.vpc_id) if g.name == "default"]
     chosen = group_ids or [default[0].group_id]
     return endpoint.replace(group_ids=tuple(each.group_id for each in find_all(ctx, SecurityGroup, chosen)))
+
+
+def _can_have_names(vpc: Vpc) -> bool:
+    return vpc.dns_support and vpc.dns_hostnames
+
+
+def _check_private_dns(vpc: Vpc, endpoint: VpcEndpoint, siblings: list[VpcEndpoint]) -> None:
+    """Raise when an endpoint cannot take over its service's own name in a VPC."""
+    if not _can_have_names(vpc):
+        raise AwsError(
+            "InvalidParameter",
+            f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to "
+            f"true for {vpc.vpc_id}",
+        )
+    if any(
+        each.private_dns
+        and each.service_name == endpoint.service_name
+        and each.endpoint_type == "Interface"
+        and each.vpc_endpoint_id != endpoint.vpc_endpoint_id
+        for each in siblings
+    ):
+        raise AwsError(
+            "InvalidParameter",
+            f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for "
+            f"{endpoint.service_name} in the VPC {vpc.vpc_id}",
+        )
 
 
 def _suffix() -> str:
@@ -343,5 +356,8 @@ def _modified_interface(ctx: Context, endpoint: VpcEndpoint, request: Any) -> Vp
     fixed = {each.get("SubnetId"): each.get("Ipv4") for each in request.get("SubnetConfigurations") or ()}
     endpoint = _add_subnets(ctx, endpoint, subnets, groups, fixed)
     if "PrivateDnsEnabled" in request:
+        if request["PrivateDnsEnabled"]:
+            siblings = ctx.table(VpcEndpoint).find(ctx.scope, "vpc_id", endpoint.vpc_id)
+            _check_private_dns(find(ctx, Vpc, endpoint.vpc_id), endpoint, siblings)
         endpoint = endpoint.replace(private_dns=bool(request["PrivateDnsEnabled"]))
     return endpoint
