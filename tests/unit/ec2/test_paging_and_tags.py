@@ -37,6 +37,16 @@ def test_pages_and_ids_exclude_each_other_where_aws_says_so(ec2: Ec2) -> None:
     )
 
 
+def test_pages_of_no_size_are_refused(ec2: Ec2) -> None:
+    ec2.create_tags(Resources=[ec2.vpc()], Tags=[{"Key": str(n), "Value": "x"} for n in range(9)])
+    few = "Value ( {} ) for parameter maxResults is invalid. Expecting a value greater than {}."
+    ec2.fails("describe_tags", "InvalidParameterValue", few.format(-3, 5), MaxResults=-3)
+    ec2.fails("describe_tags", "InvalidParameterValue", few.format(4, 5), MaxResults=4)
+    ec2.fails("describe_vpc_endpoint_services", "InvalidParameterValue", few.format(0, 1), MaxResults=0)
+    assert len(ec2.describe_tags(MaxResults=5)["Tags"]) == 5
+    assert len(ec2.describe_vpc_endpoint_services(MaxResults=5000)["ServiceDetails"]) > 5
+
+
 def test_tags_of_many_kinds(ec2: Ec2) -> None:
     vpc_id = ec2.vpc()
     subnet = ec2.subnet(vpc_id)
@@ -84,6 +94,13 @@ def test_tags_that_aws_forbids(ec2: Ec2) -> None:
     ec2.fails("create_tags", "InvalidID", Resources=["what"], Tags=[{"Key": "a", "Value": "b"}])
     wrong = [{"ResourceType": "subnet", "Tags": [{"Key": "a", "Value": "b"}]}]
     ec2.fails("create_vpc", "InvalidParameterValue", CidrBlock="10.0.0.0/16", TagSpecifications=wrong)
+    for message, specification in (
+        ("Tag specification must have at least one tag", {"ResourceType": "vpc", "Tags": []}),
+        ("Tag specification resource type must have a value", {"Tags": [{"Key": "a", "Value": "b"}]}),
+    ):
+        ec2.fails(
+            "create_vpc", "InvalidParameterValue", message, CidrBlock="10.0.0.0/16", TagSpecifications=[specification]
+        )
 
 
 def test_a_client_token_makes_one_thing(ec2: Ec2) -> None:

@@ -59,7 +59,7 @@ def test_targets_must_belong(ec2: Ec2, vpc_id: str, table: str) -> None:
 
     refused("InvalidParameterValue", GatewayId=stray)
     refused("InvalidGatewayID.NotFound", GatewayId="vgw-0123456789abcdef0")
-    refused("InvalidInternetGatewayID.NotFound", GatewayId="igw-0123456789abcdef0")
+    refused("InvalidGatewayID.NotFound", GatewayId="igw-0123456789abcdef0")
     refused("InvalidNatGatewayID.NotFound", NatGatewayId="nat-0123456789abcdef0")
     refused("InvalidInstanceID.NotFound", InstanceId="i-0123456789abcdef0")
     refused("InvalidNetworkInterfaceID.NotFound", NetworkInterfaceId="eni-0123456789abcdef0")

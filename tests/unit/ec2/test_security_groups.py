@@ -62,6 +62,9 @@ def test_a_new_group_lets_everything_out(ec2: Ec2, group: str, vpc_id: str) -> N
         ("default", "x", "InvalidGroup.Reserved"),
         ("wéb", "x", "InvalidParameterValue"),
         ("web", "ünicode", "InvalidParameterValue"),
+        ("web", 'a "quoted" word', "InvalidParameterValue"),
+        ("web", "x" * 256, "InvalidParameterValue"),
+        ("web", "", "MissingParameter"),
         ("w" * 256, "x", "InvalidParameterValue"),
     ],
 )

@@ -67,6 +67,7 @@ def test_attributes(ec2: Ec2) -> None:
     }
     ec2.modify_subnet_attribute(SubnetId=subnet, EnableDns64={"Value": False})
     ec2.fails("modify_subnet_attribute", "NotImplemented", SubnetId=subnet, EnableDns64={"Value": True})
+    ec2.fails("modify_subnet_attribute", "MissingParameter", SubnetId=subnet)
 
 
 def test_a_subnet_in_use_stays(ec2: Ec2) -> None:

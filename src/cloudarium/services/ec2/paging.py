@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.ec2.errors import combination
+from cloudarium.services.ec2.errors import combination, invalid
 
 T = TypeVar("T")
 
@@ -24,14 +24,23 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
 
 
 def page(
-    items: Sequence[T], request: Mapping[str, Any], member: str, *, ids: str = "", size: int = DEFAULT_PAGE
+    items: Sequence[T],
+    request: Mapping[str, Any],
+    member: str,
+    *,
+    ids: str = "",
+    size: int = DEFAULT_PAGE,
+    least: int = 1,
 ) -> dict[str, Any]:
     """One page as ``{member: items, "NextToken": …}``.
 
-    ``ids`` names the parameter that excludes ``MaxResults`` where AWS documents that. Raises
-    ``InvalidParameterCombination`` for both together and ``InvalidNextToken`` for a token of another call.
+    ``ids`` names the parameter that excludes ``MaxResults`` where AWS documents that. Of more than ``size`` only
+    ``size`` are returned. Raises ``InvalidParameterCombination`` for both together, ``InvalidNextToken`` for a token
+    of another call, and ``InvalidParameterValue`` for fewer than ``least``, which the model states for some only.
     """
     limit = request.get("MaxResults")
+    if limit is not None and limit < least:
+        raise invalid(f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than {least}.")
     token = request.get("NextToken")
     if limit is None and token is None and len(items) <= size:
         return {member: items}
@@ -41,7 +50,7 @@ def page(
     start = _read(token, member) if token else 0
     if start > len(items):
         start = len(items)
-    end = start + (limit or size)
+    end = start + min(limit or size, size)
     answer: dict[str, Any] = {member: items[start:end]}
     if end < len(items):
         answer["NextToken"] = _write(member, end)

@@ -69,11 +69,13 @@ def specified_for(request: Mapping[str, Any], resource_types: Sequence[str]) -> 
     for specification in request.get("TagSpecifications") or ():
         name = specification.get("ResourceType")
         if not name:
-            raise missing("TagSpecification.ResourceType")
+            raise invalid("Tag specification resource type must have a value")
         if name not in found:
             raise invalid(f"'{name}' is not a valid taggable resource type for this operation.")
         if name in seen:
             raise invalid(f"Duplicate tag specification for resource type '{name}'.")
         seen.add(name)
-        found[name] = parse(specification.get("Tags") or ())
+        if not specification.get("Tags"):
+            raise invalid("Tag specification must have at least one tag")
+        found[name] = parse(specification["Tags"])
     return found

@@ -152,9 +152,9 @@ def _target(ctx: Context, table: RouteTable, request: Any) -> str:
 
 
 def _gateway(ctx: Context, table: RouteTable, target: str) -> str:
-    if not target.startswith("igw-"):
+    gateway = ctx.table(InternetGateway).get(ctx.scope, target)
+    if gateway is None:
         raise AwsError("InvalidGatewayID.NotFound", f"The gateway ID '{target}' does not exist")
-    gateway = find(ctx, InternetGateway, target)
     if gateway.vpc_id != table.vpc_id:
         raise invalid(f"route table {table.route_table_id} and network gateway {target} belong to different networks")
     return target

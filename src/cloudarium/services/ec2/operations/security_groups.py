@@ -96,11 +96,7 @@ def create_security_group(ctx: Context, request: CreateSecurityGroupRequestTypeD
     """
     labels = tags.specified(request, "security-group")
     name, description = request["GroupName"], request["Description"]
-    if not _TEXT.fullmatch(description):
-        raise invalid(
-            f"Value ({description}) for parameter GroupDescription is invalid. Character sets beyond ASCII are not "
-            "supported."
-        )
+    _check_description(description)
     if not _TEXT.fullmatch(name) or name != name.strip():
         raise invalid(
             f"Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
@@ -124,6 +120,21 @@ def create_security_group(ctx: Context, request: CreateSecurityGroupRequestTypeD
     ctx.table(SecurityGroupRule).put(ctx.scope, rule)
     arn = ctx.arn("ec2", f"security-group/{group.group_id}")
     return {"GroupId": group.group_id, "Tags": tags.view(labels), "SecurityGroupArn": arn}
+
+
+def _check_description(description: str) -> None:
+    if not description:
+        raise missing("GroupDescription")
+    if not description.isascii():
+        raise invalid(
+            f"Value ({description}) for parameter GroupDescription is invalid. Character sets beyond ASCII are not "
+            "supported."
+        )
+    if not _TEXT.fullmatch(description):
+        raise invalid(
+            "Invalid security group description. Valid descriptions are strings less than 256 characters from the "
+            "following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
+        )
 
 
 def _default_vpc(ctx: Context) -> Vpc:

@@ -112,7 +112,7 @@ def describe_tags(ctx: Context, request: DescribeTagsRequestTypeDef) -> Answer:
     filters = [
         part for each in cast("list[dict[str, Any]]", request.get("Filters") or []) for part in _key_and_value(each)
     ]
-    return page(FILTERS.apply(views, filters), request, "Tags")
+    return page(FILTERS.apply(views, filters), request, "Tags", least=5)
 
 
 def _key_and_value(each: dict[str, Any]) -> list[dict[str, Any]]:
