@@ -48,8 +48,14 @@ def test_attached_programs_are_targets_without_networks(
 
 
 def test_what_needs_a_network_is_refused_by_name(confined_cloud: RunningCloud) -> None:
-    """A NAT gateway could only be real."""
+    """A NAT gateway and endpoints could only be real."""
     account = Account(confined_cloud, fresh_number())
     stack = Stack(account)
     with pytest.raises(botocore.exceptions.ClientError, match="NAT gateway is not possible on this machine"):
         account.ec2.create_nat_gateway(SubnetId=stack.subnets[0], ConnectivityType="private")
+    vpc = account.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    for kind, service in (("gateway", "s3"), ("interface", "ssm")):
+        with pytest.raises(botocore.exceptions.ClientError, match=f"{kind} endpoint is not possible on this machine"):
+            account.ec2.create_vpc_endpoint(
+                VpcId=vpc, VpcEndpointType=kind.title(), ServiceName=f"com.amazonaws.us-east-1.{service}"
+            )

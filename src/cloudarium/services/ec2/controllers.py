@@ -81,7 +81,7 @@ class Networks:
 
 
 def can_have_gateways(cloud: Cloud) -> bool:
-    """Whether NAT gateways and gateway endpoints, which only a real network can have, are possible here."""
+    """Whether NAT gateways and endpoints, which only a real network can have, are possible here."""
     return cloud.fabric is None or bool(cloud.fabric.capabilities.complete)
 
 

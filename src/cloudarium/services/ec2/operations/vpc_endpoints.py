@@ -83,8 +83,7 @@ def create_vpc_endpoint(ctx: Context, request: CreateVpcEndpointRequestTypeDef) 
                 f"Endpoint type ({kind}) does not match available service types ([{other.endpoint_type}]).",
             )
         raise AwsError("InvalidServiceName", f"The Vpc Endpoint Service '{name}' does not exist")
-    if kind == "Gateway":
-        require_gateways(ctx.cloud, "A gateway endpoint")
+    require_gateways(ctx.cloud, "A gateway endpoint" if kind == "Gateway" else "An interface endpoint")
     endpoint = tokens.made_before(ctx, "CreateVpcEndpoint", request, VpcEndpoint)
     if endpoint is None:
         base = VpcEndpoint(
