@@ -76,6 +76,16 @@ async def test_public_addresses_join_vpcs_through_internet_gateways(cloud: Cloud
 
 
 @namespaced
+async def test_a_connection_comes_from_the_primary_address(cloud: Cloud) -> None:
+    many = msgspec.structs.replace(
+        eni("1", "10.0.1.100"), private_ips=("10.0.1.100", *(f"10.0.1.{n}" for n in (20, 30, 140, 150, 160, 170)))
+    )
+    await cloud.fabric.apply(vpc(enis=[many, eni("2", "10.0.2.10", subnet="b")]))
+    await cloud.serve("eni-2")
+    assert await cloud.ask("eni-1", "10.0.2.10") == "eni-2 10.0.1.100"
+
+
+@namespaced
 async def test_a_secondary_address_has_a_public_one_of_its_own(cloud: Cloud) -> None:
     primary = eni("1", "10.0.1.10", public="203.0.113.1")
     both = msgspec.structs.replace(

@@ -63,7 +63,10 @@ class Neighbour(msgspec.Struct, frozen=True):
 
 
 class RouteEntry(msgspec.Struct, frozen=True):
-    """A kernel route. `link` and `via` are empty for blackhole, unreachable and throw."""
+    """A kernel route. `link` and `via` are empty for blackhole, unreachable and throw.
+
+    `source` is the address of who takes it without having chosen one; empty leaves that to the kernel.
+    """
 
     site: str
     table: int
@@ -71,6 +74,7 @@ class RouteEntry(msgspec.Struct, frozen=True):
     kind: RouteKind
     link: str = ""
     via: str = ""
+    source: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -149,7 +153,9 @@ class _Planner:
             End(site, names.ENI_LINK, eni.mac, forwards=forwards),
         )
         yield Neighbour(site, names.ENI_LINK, addresses.ROUTER, _ROUTER_MAC)
-        yield RouteEntry(site, 254, ("0.0.0.0", 0), "unicast", names.ENI_LINK, addresses.ROUTER)
+        # Of several addresses the kernel would take the one it was given first, which may be any.
+        primary = eni.private_ips[0]
+        yield RouteEntry(site, 254, ("0.0.0.0", 0), "unicast", names.ENI_LINK, addresses.ROUTER, primary)
         for address in eni.private_ips:
             yield Address(site, names.ENI_LINK, address)
             yield Neighbour(self._site, link, address, eni.mac)

@@ -156,4 +156,6 @@ def removal(item: Item, sites: dict[str, Site]) -> list[tuple[str, Request]]:
 
 def _route(item: RouteEntry, site: Site, *, remove: bool) -> Request:
     index = site.index(item.link) if item.link else 0
-    return rtnl.route(item.table, item.destination, item.kind, index=index, via=item.via, remove=remove)
+    return rtnl.route(
+        item.table, item.destination, item.kind, index=index, via=item.via, source=item.source, remove=remove
+    )

@@ -113,9 +113,19 @@ def neighbour(index: int, value: str, mac: str, *, remove: bool = False) -> Requ
 
 
 def route(
-    table: int, destination: tuple[str, int], kind: RouteKind, *, index: int = 0, via: str = "", remove: bool = False
+    table: int,
+    destination: tuple[str, int],
+    kind: RouteKind,
+    *,
+    index: int = 0,
+    via: str = "",
+    source: str = "",
+    remove: bool = False,
 ) -> Request:
-    """A route to (base, prefix length) out of a link, next hop `via` taken to be on that link."""
+    """A route to (base, prefix length) out of a link, next hop `via` taken to be on that link.
+
+    `source` is the address that those get who take this route and have chosen none.
+    """
     scope = {"local": _SCOPE_HOST, "unicast": 0 if via else _SCOPE_LINK}.get(kind, 0)
     flags = _ONLINK if via else 0
     base, length = destination
@@ -129,6 +139,8 @@ def route(
         body += _u32(4, index)
     if via:
         body += _attribute(5, _inet(via))
+    if source:
+        body += _attribute(7, _inet(source))
     return Request(_DELROUTE, 0, body) if remove else Request(_NEWROUTE, _CREATE | _REPLACE, body)
 
 
