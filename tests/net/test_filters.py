@@ -7,9 +7,9 @@ import socket
 
 from tests.net.cloud import Cloud, receive
 from tests.net.namespaced import namespaced
-from tests.net.specs import OPEN_ACL, eni, group, tcp, vpc
+from tests.net.specs import EVERYTHING, OPEN_ACL, eni, group, tcp, vpc
 
-from cloudarium.substrate.net import Nacl, NaclEntry
+from cloudarium.substrate.net import Nacl, NaclEntry, NatGateway, Route, SecurityGroup
 
 IP_TRANSPARENT = 19
 
@@ -119,17 +119,74 @@ async def test_network_acls_are_stateless_and_stand_between_subnets_only(cloud: 
 @namespaced
 async def test_established_connections_survive_the_loss_of_their_rule(cloud: Cloud) -> None:
     enis = [eni("1", "10.0.1.10"), eni("2", "10.0.1.11", "sg-web")]
-    await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web", tcp(80, cidr="0.0.0.0/0"))]))
+    some = tcp(1024, 65535, cidr="0.0.0.0/0")
+    for rules, replies in (
+        (tcp(80, cidr="10.0.0.0/8"), EVERYTHING),
+        (tcp(80, group="sg-open"), EVERYTHING),
+        (tcp(80, cidr="0.0.0.0/0"), some),
+    ):
+        await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web", rules, egress=[replies])]))
+        client, server = await cloud.connection("eni-1", "eni-2", "10.0.1.11")
+        with client, server:
+            await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web", egress=())]))
+            assert await cloud.knock("eni-1", "10.0.1.11") == "dropped"
+            for _ in range(3):
+                assert await _passes(client, server)
+                assert await _passes(server, client)
+
+
+async def _passes(sender: socket.socket, receiver: socket.socket) -> bool:
     loop = asyncio.get_running_loop()
-    client, server = await cloud.connection("eni-1", "eni-2", "10.0.1.11")
+    await loop.sock_sendall(sender, b"still here")
+    try:
+        async with asyncio.timeout(0.5):
+            return await loop.sock_recv(receiver, 100) == b"still here"
+    except TimeoutError:
+        return False
+
+
+@namespaced
+async def test_what_is_open_to_all_is_not_tracked(cloud: Cloud) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html."""
+    anywhere = tcp(80, cidr="0.0.0.0/0")
+    enis = [eni("1", "10.0.1.10", "sg-client"), eni("2", "10.0.1.11", "sg-web")]
+
+    async def apply(web: SecurityGroup, client: SecurityGroup) -> None:
+        await cloud.fabric.apply(vpc(enis=enis, groups=[web, client]))
+
+    web, closed = group("sg-web", anywhere), group("sg-client")
+    both = group("sg-client", EVERYTHING)
+    for whose, before, after in (
+        ("the rule that let the server be reached", (web, closed), (group("sg-web"), closed)),
+        ("the rule that lets it answer", (web, closed), (group("sg-web", anywhere, egress=()), closed)),
+        ("the rule that let the client begin", (web, both), (web, group("sg-client", EVERYTHING, egress=()))),
+        ("the rule that lets it be answered", (web, both), (web, group("sg-client"))),
+    ):
+        await apply(*before)
+        client, server = await cloud.connection("eni-1", "eni-2", "10.0.1.11")
+        with client, server:
+            assert await _passes(client, server) and await _passes(server, client)
+            await apply(*after)
+            assert not await _passes(client, server) or not await _passes(server, client), whose
+
+
+@namespaced
+async def test_what_passes_a_nat_gateway_is_always_tracked(cloud: Cloud) -> None:
+    enis = [
+        eni("nat", "10.0.1.5", kind="nat_gateway"),
+        eni("in", "10.0.2.10", "sg-client", subnet="b"),
+        eni("out", "10.0.1.11", public="203.0.113.2"),
+    ]
+    gateway: dict[str, object] = {
+        "internet_gateway_id": "igw-1",
+        "nat_gateways": (NatGateway("nat-1", "subnet-a", "eni-nat", "203.0.113.5"),),
+        "tables": {"a": [Route("0.0.0.0/0", "igw", "igw-1")], "b": [Route("0.0.0.0/0", "nat", "nat-1")]},
+    }
+    await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-client", EVERYTHING)], **gateway))  # type: ignore[arg-type]
+    client, server = await cloud.connection("eni-in", "eni-out", "203.0.113.2")
     with client, server:
-        await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-web")]))
-        assert await cloud.knock("eni-1", "10.0.1.11") == "dropped"
-        for _ in range(3):
-            await loop.sock_sendall(client, b"still here")
-            assert await loop.sock_recv(server, 100) == b"still here"
-            await loop.sock_sendall(server, b"so am I")
-            assert await loop.sock_recv(client, 100) == b"so am I"
+        await cloud.fabric.apply(vpc(enis=enis, groups=[group("sg-client", egress=())], **gateway))  # type: ignore[arg-type]
+        assert await _passes(client, server) and await _passes(server, client)
 
 
 @namespaced

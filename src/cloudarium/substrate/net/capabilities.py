@@ -27,7 +27,11 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 _TRIAL = """table ip trial {
-  chain forward { type filter hook forward priority 0; policy drop; ct state established,related accept; }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ct state established,related accept
+    ct mark set 1
+  }
   chain translate_source { type nat hook postrouting priority srcnat; ip saddr 10.0.0.1 snat to 10.0.0.2; }
 }
 """

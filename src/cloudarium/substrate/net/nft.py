@@ -9,8 +9,10 @@ base chains follow one another there, and a packet must pass each:
     ingress  stateful: the security groups of the interface it goes to
 
 "Stateful" is `ct state established`: a connection once admitted survives a change of the rules, as AWS's tracked
-connections do (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html). A table
-changes in one transaction; connection tracking is outside of it and keeps its entries.
+connections do (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html). What AWS
+does not track, TCP and UDP from anywhere where the other direction lets everything pass, is marked when it is
+admitted, by the side that admits it (tracking.py), and asks the rules for every packet: it ends with its rule. A
+table changes in one transaction; connection tracking is outside of it and keeps its entries.
 
 Interfaces are told apart by name, subnets by interface group, and all edges (internet, peering, endpoints) are one
 group. Interfaces with the same security groups share a chain. Whatever names single interfaces or addresses of theirs
@@ -21,10 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from cloudarium.substrate.net import addresses, names
+from cloudarium.substrate.net import addresses, names, tracking
 from cloudarium.substrate.net.matching import ICMP, ICMPV6, TCP, UDP, port_range, protocol_number
 from cloudarium.substrate.net.ruleset import Elements, Ruleset
-from cloudarium.substrate.net.spec import UNFILTERED_KINDS, Eni, NaclEntry, SecurityGroup, SecurityRule, VpcSpec
+from cloudarium.substrate.net.spec import (
+    TRACKED_KINDS,
+    UNFILTERED_KINDS,
+    Eni,
+    NaclEntry,
+    SecurityGroup,
+    SecurityRule,
+    VpcSpec,
+)
 
 
 def ruleset(spec: VpcSpec, peers: Mapping[str, VpcSpec], endpoint_address: str) -> Ruleset:
@@ -103,6 +113,7 @@ def _sets(spec: VpcSpec) -> Iterator[tuple[str, Elements]]:
         _set("ifname . ipv4_addr", (f"{links[e.id]} . {address}" for e in spec.enis for address in e.private_ips)),
     )
     nats = {nat.eni_id for nat in spec.nat_gateways}
+    yield "always_tracked", _set("ifname", (links[e.id] for e in spec.enis if e.id in nats or e.kind in TRACKED_KINDS))
     yield "routers", _set("ifname", (links[e.id] for e in spec.enis if not e.source_dest_check or e.id in nats))
     public = public_addresses(spec)
     yield "inward", _map("ipv4_addr : ipv4_addr", (f"{outside} : {inside}" for inside, outside in public.items()))
@@ -168,7 +179,7 @@ def _base_chains(spec: VpcSpec, endpoint_address: str) -> Iterator[str]:
     yield "}"
     for direction, side, priority in (("egress", "iif", -10), ("ingress", "oif", 0)):
         yield f"chain groups_{direction} {{ type filter hook forward priority {priority}; policy drop;"
-        yield "  ct state established,related accept"
+        yield from tracking.established(direction)
         yield f"  {side}group {edge} accept"
         yield f"  {side}name vmap @by_interface_{direction}"
         yield "}"
@@ -252,11 +263,17 @@ def _group_chains(spec: VpcSpec) -> Iterator[str]:
         yield from _group_chain(group, egress=True)
         yield from _group_chain(group, egress=False)
     combinations = {tuple(sorted(eni.security_group_ids)) for eni in spec.enis if eni.security_group_ids}
+    rules = {group.id: group for group in spec.security_groups}
     for combination in sorted(combinations):
+        groups = [rules[group] for group in combination]
         for direction, kind in (("egress", "group_out"), ("ingress", "group_in")):
             yield f"chain {names.chain(direction, *combination)} {{"
+            for number, first, last in tracking.untracked(groups, direction):
+                yield f"  {tracking.CANDIDATE} {_protocol(str(number), first, last)} goto {tracking.chain(direction)}"
             yield from (f"  jump {names.chain(kind, group)}" for group in combination)
             yield "}"
+    for direction in ("egress", "ingress"):
+        yield from tracking.marking(direction)
 
 
 def _group_chain(group: SecurityGroup, *, egress: bool) -> Iterator[str]:

@@ -17,6 +17,10 @@ UNFILTERED_KINDS = frozenset({"nat_gateway", "natGateway", "network_load_balance
 """Interfaces AWS lets be without security groups; without any they pass everything. Others without any pass nothing."""
 
 
+TRACKED_KINDS = frozenset({"nat_gateway", "natGateway", "network_load_balancer", "vpc_endpoint"})
+"""Interfaces whose connections AWS always tracks, whatever the rules."""
+
+
 class SecurityRule(msgspec.Struct, frozen=True, omit_defaults=True):
     """One permission: a protocol, a port range and exactly one of `cidr`, `prefix_list` and `group_id`.
 
