@@ -51,6 +51,25 @@ def test_settings_have_their_effect_inside(place: Place) -> None:
     )  # fmt: skip
 
 
+def test_dhcp_options_say_whom_to_ask_for_names(place: Place) -> None:
+    ec2 = place.account.ec2
+    configurations = [
+        {"Key": "domain-name-servers", "Values": ["10.88.1.53", "AmazonProvidedDNS"]},
+        {"Key": "domain-name", "Values": ["corp.example lab.example"]},
+    ]
+    former = ec2.describe_vpcs(VpcIds=[place.vpc])["Vpcs"][0]["DhcpOptionsId"]
+    options = ec2.create_dhcp_options(DhcpConfigurations=configurations)["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(VpcId=place.vpc, DhcpOptionsId=options)
+    place.inside(
+        """
+        [ "$(grep nameserver /etc/resolv.conf)" = "$(printf 'nameserver 10.88.1.53\\nnameserver 10.88.0.2')" ]
+        grep -q '^search corp.example lab.example$' /etc/resolv.conf
+        case $(hostname) in *.corp.example) ;; *) exit 1 ;; esac
+        """
+    )
+    ec2.associate_dhcp_options(VpcId=place.vpc, DhcpOptionsId=former)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has cgroups, by which memory is limited")
 def test_limits_are_those_of_the_definition(place: Place) -> None:
     place.inside(

@@ -39,9 +39,26 @@ def test_the_default_vpc_makes_a_valid_specification(ec2: Ec2) -> None:
     (group,) = found.security_groups
     assert group.ingress == (spec.SecurityRule("-1", group_id=group.id),)
     assert group.egress == (spec.SecurityRule("-1", cidr="0.0.0.0/0"),)
-    assert found.dns == spec.DnsSpec(True, "ec2.internal")
+    assert found.dns == spec.DnsSpec(True, "ec2.internal", ())
     assert found.nacls[0].entries[0] == spec.NaclEntry(100, True, "-1", -1, -1, "0.0.0.0/0", True)
     assert build(ec2.cloud.store, ec2.scope, "vpc-0123456789abcdef0") is None
+
+
+def test_dhcp_options(ec2: Ec2) -> None:
+    vpc_id = ec2.vpc()
+    for values, told in (
+        (["10.0.0.53", "AmazonProvidedDNS"], ("10.0.0.53", "10.0.0.2")),
+        (["AmazonProvidedDNS"], ()),
+    ):
+        configurations = [
+            {"Key": "domain-name-servers", "Values": values},
+            {"Key": "domain-name", "Values": ["corp.example"]},
+        ]
+        options = ec2.create_dhcp_options(DhcpConfigurations=configurations)["DhcpOptions"]["DhcpOptionsId"]
+        ec2.associate_dhcp_options(VpcId=vpc_id, DhcpOptionsId=options)
+        assert built(ec2, vpc_id).dns == spec.DnsSpec(True, "corp.example", told)
+    ec2.associate_dhcp_options(VpcId=vpc_id, DhcpOptionsId="default")
+    assert built(ec2, vpc_id).dns == spec.DnsSpec(True, "ec2.internal", ())
 
 
 def test_a_whole_vpc(ec2: Ec2) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import hex_id
-from cloudarium.services.ec2.names import internal_domain
+from cloudarium.services.ec2.names import AMAZON_DNS, internal_domain
 from cloudarium.services.ec2.regions import Zone
 from cloudarium.services.ec2.resources import (
     CidrAssociation,
@@ -143,7 +143,7 @@ def default_dhcp_options(ctx: Context) -> DhcpOptions:
         dhcp_options_id=hex_id("dopt"),
         configurations=(
             ("domain-name", (internal_domain(ctx.region),)),
-            ("domain-name-servers", ("AmazonProvidedDNS",)),
+            ("domain-name-servers", (AMAZON_DNS,)),
         ),
         is_default=True,
     )

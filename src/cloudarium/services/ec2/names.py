@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+AMAZON_DNS = "AmazonProvidedDNS"
+"""How DHCP options name a VPC's own resolver."""
+
 _MAC_PREFIXES = ("02", "06", "0a", "0e", "12", "16")
 
 

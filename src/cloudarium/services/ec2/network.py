@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudarium.kernel.store import Scope, Store
-from cloudarium.services.ec2.names import internal_domain
+from cloudarium.services.ec2.names import AMAZON_DNS, internal_domain
 from cloudarium.services.ec2.prefix_lists import SERVICE_BLOCKS, aws_lists
 from cloudarium.services.ec2.resources import (
     PEERINGS,
@@ -27,6 +27,7 @@ from cloudarium.services.ec2.resources import (
     VpcEndpoint,
 )
 from cloudarium.substrate.net import spec
+from cloudarium.substrate.net.addresses import resolver_addresses
 
 _LIVE_NAT = ("pending", "available")
 _LIVE_PEERING = ("provisioning", "active")
@@ -66,7 +67,7 @@ class _Builder:
             nat_gateways=tuple(self._nat_gateways()),
             peerings=tuple(self._peerings()),
             gateway_endpoints=tuple(self._endpoints()),
-            dns=spec.DnsSpec(enable_support=self._vpc.dns_support, domain=self._domain()),
+            dns=self._dns(),
         )
 
     def _subnets(self) -> Iterator[spec.Subnet]:
@@ -170,12 +171,15 @@ class _Builder:
                 block = SERVICE_BLOCKS[endpoint.service_name.rpartition(".")[2]]
                 yield spec.GatewayEndpoint(endpoint.vpc_endpoint_id, (block,))
 
-    def _domain(self) -> str:
+    def _dns(self) -> spec.DnsSpec:
+        """The resolver, and the DHCP options that workloads start with."""
         options = self._store.table(DhcpOptions).get(self._scope, self._vpc.dhcp_options_id)
-        for key, values in options.configurations if options is not None else ():
-            if key == "domain-name":
-                return values[0]
-        return internal_domain(self._scope.region)
+        given = dict(options.configurations) if options is not None else {}
+        domain, *_ = given.get("domain-name", (internal_domain(self._scope.region),))
+        resolver = resolver_addresses(self._vpc.cidr)[0]
+        asked = given.get("domain-name-servers", (AMAZON_DNS,))
+        servers = tuple(resolver if each == AMAZON_DNS else each for each in asked)
+        return spec.DnsSpec(self._vpc.dns_support, domain, () if servers == (resolver,) else servers)
 
 
 _TARGETS: dict[str, spec.TargetKind] = {

@@ -153,10 +153,14 @@ class GatewayEndpoint(msgspec.Struct, frozen=True):
 
 
 class DnsSpec(msgspec.Struct, frozen=True):
-    """The resolver of a VPC. Without `enable_support` it does not answer, as on AWS."""
+    """The resolver of a VPC, which without `enable_support` does not answer, and what workloads are told of names.
+
+    `servers` are whom they are to ask, in order; none: the resolver.
+    """
 
     enable_support: bool = True
     domain: str = "ec2.internal"
+    servers: tuple[str, ...] = ()
 
 
 class VpcSpec(msgspec.Struct, frozen=True):

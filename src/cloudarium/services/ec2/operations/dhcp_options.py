@@ -13,6 +13,7 @@ from cloudarium.services.ec2.api import api
 from cloudarium.services.ec2.errors import invalid, missing
 from cloudarium.services.ec2.filters import FilterSet
 from cloudarium.services.ec2.lookup import find, select
+from cloudarium.services.ec2.names import AMAZON_DNS
 from cloudarium.services.ec2.paging import page
 from cloudarium.services.ec2.resources import DhcpOptions, Vpc
 from cloudarium.services.ec2.views.vpcs import dhcp_view
@@ -44,7 +45,7 @@ _MOST = {
 }
 """The options AWS knows, and how many values each may have."""
 
-_PARTIAL = "the domain name and Amazon's own DNS server take effect; other servers are kept and shown only"
+_PARTIAL = "the domain name and DNS servers take effect in workloads; NTP and NetBIOS options are kept and shown only"
 
 
 @api(partial=_PARTIAL)
@@ -82,7 +83,7 @@ def _configuration(each: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_server(key: str, value: str) -> bool:
-    if key == "domain-name-servers" and value == "AmazonProvidedDNS":
+    if key == "domain-name-servers" and value == AMAZON_DNS:
         return True
     try:
         ipaddress.ip_address(value)

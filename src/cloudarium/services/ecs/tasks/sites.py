@@ -36,7 +36,8 @@ class Surroundings(NamedTuple):
     vpc_id: str
     subnet_cidr: str
     domain: str
-    resolver: str
+    servers: tuple[str, ...]
+    """Whom to ask for names."""
     address: str
 
 
@@ -83,8 +84,8 @@ class Sites:
         except Exception:
             return None
         subnet = next((each.cidr for each in vpc.spec.subnets if each.id == eni.subnet_id), "")
-        resolver = resolver_addresses(vpc.spec.cidrs[0])[0]
-        return Surroundings(vpc.id, subnet, vpc.spec.dns.domain, resolver, eni.private_ips[0])
+        servers = vpc.spec.dns.servers or resolver_addresses(vpc.spec.cidrs[0])[:1]
+        return Surroundings(vpc.id, subnet, vpc.spec.dns.domain, servers, eni.private_ips[0])
 
     # -- a container's place -------------------------------------------------------------------------------------------
 
@@ -191,14 +192,16 @@ class Sites:
             around.subnet_cidr,
             f"{base[0]}.{int(base[2]) + 1}" if base[2] else "",
             interfaces.detail(task, "privateDnsName"),
-            (around.resolver,),
-            (around.domain,) if around.domain else (),
+            around.servers,
+            tuple(around.domain.split()),
             around.vpc_id,
         )
 
 
 def _dns_name(around: Surroundings) -> str:
-    return f"ip-{around.address.replace('.', '-')}.{around.domain}".rstrip(".")
+    # Options may name several domains to search; a name is in the first.
+    domain, *_ = [*around.domain.split(), ""]
+    return f"ip-{around.address.replace('.', '-')}.{domain}".rstrip(".")
 
 
 def _hosts(names: list[tuple[str, str]], container: Mapping[str, Any]) -> str:
@@ -207,7 +210,7 @@ def _hosts(names: list[tuple[str, str]], container: Mapping[str, Any]) -> str:
 
 
 def _resolv_conf(container: Mapping[str, Any], around: Surroundings | None) -> str:
-    servers = container.get("dnsServers") or ([around.resolver] if around is not None else [])
+    servers = container.get("dnsServers") or (around.servers if around is not None else ())
     search = container.get("dnsSearchDomains") or ([around.domain] if around is not None and around.domain else [])
     lines = [f"search {' '.join(search)}"] if search else []
     return "".join(f"{line}\n" for line in [*lines, *(f"nameserver {each}" for each in servers)])
