@@ -247,6 +247,27 @@ async def test_a_peering_from_request_to_end(running: Ec2) -> None:
     )
 
 
+async def test_blocks_of_peered_vpcs_never_overlap(running: Ec2) -> None:
+    ec2 = running
+    peering_id = request_peering(ec2)
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering_id)
+    await ec2.cloud.clock.settle()
+    sides = peering(ec2, peering_id)
+    requester, accepter = (sides[f"{side}VpcInfo"]["VpcId"] for side in ("Requester", "Accepter"))
+    ec2.fails("associate_vpc_cidr_block", "InvalidVpc.Range", VpcId=requester, CidrBlock="10.1.128.0/20")
+    ec2.fails("associate_vpc_cidr_block", "InvalidVpc.Range", VpcId=accepter, CidrBlock="10.0.0.0/16")
+    ec2.associate_vpc_cidr_block(VpcId=accepter, CidrBlock="10.7.0.0/16")
+    assert peering(ec2, peering_id)["AccepterVpcInfo"]["CidrBlockSet"] == [
+        {"CidrBlock": "10.1.0.0/16"},
+        {"CidrBlock": "10.7.0.0/16"},
+    ]
+    other = ec2.vpc("10.8.0.0/16")
+    pending = ec2.create_vpc_peering_connection(VpcId=accepter, PeerVpcId=other)["VpcPeeringConnection"]
+    ec2.associate_vpc_cidr_block(VpcId=other, CidrBlock="10.7.128.0/20")
+    answer = ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=pending["VpcPeeringConnectionId"])
+    assert answer["VpcPeeringConnection"]["Status"]["Code"] == "failed"
+
+
 async def test_a_request_expires_after_seven_days(running: Ec2) -> None:
     peering_id = request_peering(running)
     await running.cloud.clock.advance(7 * 86_400 - 10)

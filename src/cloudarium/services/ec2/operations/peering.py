@@ -107,8 +107,11 @@ def _problem(vpc: Vpc, peer: Vpc | None) -> str:
     if peer is None:
         return "Incorrect VPC-ID, Account ID, or overlapping CIDR range"
     if any(cidr.overlapping(cidr.network(block), peer.networks) for block in vpc.networks):
-        return "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range"
+        return _UNFIT
     return ""
+
+
+_UNFIT = "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range"
 
 
 @api
@@ -150,9 +153,11 @@ def accept_vpc_peering_connection(ctx: Context, request: AcceptVpcPeeringConnect
         peering = _in_state(ctx, peering_id, ("pending-acceptance",), "active")
         vpc = find(ctx, Vpc, peering.accepter.vpc_id)
         accepter = with_side(peering.accepter, cidrs=vpc.networks)
-        peering = peering.replace(
-            state="provisioning", message="Provisioning", accepter=accepter, state_since=ctx.clock.now()
-        )
+        requester = ctx.table(Vpc).get(peering.requester.scope, peering.requester.vpc_id)
+        # Either VPC may have got more blocks, or have gone, since the request was made.
+        problem = "" if requester is not None and not _problem(requester, vpc) else _UNFIT
+        state, message = ("failed", problem) if problem else ("provisioning", "Provisioning")
+        peering = peering.replace(state=state, message=message, accepter=accepter, state_since=ctx.clock.now())
         ctx.table(PeeringConnection).put(PEERINGS, peering)
     return {"VpcPeeringConnection": peering_view(ctx, peering)}
 

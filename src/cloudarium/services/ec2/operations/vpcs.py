@@ -224,6 +224,7 @@ def associate_vpc_cidr_block(ctx: Context, request: AssociateVpcCidrBlockRequest
     if cidr.overlapping(net, vpc.networks):
         raise AwsError("InvalidVpc.Range", f"The CIDR '{block}' conflicts with another CIDR of the VPC.")
     _check_range(net, cidr.network(vpc.cidr))
+    _check_peers(ctx, vpc.vpc_id, net)
     limits.check(
         len(vpc.cidrs) + 1,
         limits.CIDRS_PER_VPC,
@@ -244,6 +245,20 @@ def associate_vpc_cidr_block(ctx: Context, request: AssociateVpcCidrBlockRequest
     for table in tables:
         ctx.table(RouteTable).put(ctx.scope, table.replace(routes=(building.local_route(block), *table.routes)))
     return {"VpcId": vpc.vpc_id, "CidrBlockAssociation": {**cidr_view(association), "CidrBlockState": _ASSOCIATING}}
+
+
+def _check_peers(ctx: Context, vpc_id: str, net: cidr.Network) -> None:
+    """VPCs that are peered cannot come to overlap."""
+    for peering in ctx.table(PeeringConnection).find(PEERINGS, "vpc_ids", vpc_id):
+        for side in (peering.requester, peering.accepter):
+            if peering.state in ("provisioning", "active") and side.vpc_id != vpc_id:
+                peer = ctx.table(Vpc).get(side.scope, side.vpc_id)
+                if peer is not None and cidr.overlapping(net, peer.networks):
+                    raise AwsError(
+                        "InvalidVpc.Range",
+                        f"The CIDR '{net}' conflicts with a CIDR of {side.vpc_id}, which is peered by "
+                        f"{peering.peering_id}.",
+                    )
 
 
 _ASSOCIATING = {"State": "associating"}

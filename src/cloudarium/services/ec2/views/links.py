@@ -13,6 +13,7 @@ from cloudarium.services.ec2.resources import (
     PeeringConnection,
     PeeringSide,
     SecurityGroup,
+    Vpc,
     VpcEndpoint,
 )
 
@@ -81,8 +82,8 @@ def peering_view(ctx: Context, peering: PeeringConnection) -> VpcPeeringConnecti
     """A peering connection, with the tags of the caller's side."""
     side = peering.side(ctx.scope)
     view: VpcPeeringConnectionTypeDef = {
-        "AccepterVpcInfo": _side(peering.accepter, peering.state),
-        "RequesterVpcInfo": _side(peering.requester, peering.state),
+        "AccepterVpcInfo": _side(ctx, peering.accepter, peering.state),
+        "RequesterVpcInfo": _side(ctx, peering.requester, peering.state),
         "Status": {"Code": peering.state, "Message": peering.message},  # type: ignore[typeddict-item]
         "Tags": tags.view(side.tags) if side is not None else [],
         "VpcPeeringConnectionId": peering.peering_id,
@@ -92,15 +93,19 @@ def peering_view(ctx: Context, peering: PeeringConnection) -> VpcPeeringConnecti
     return view
 
 
-def _side(side: PeeringSide, state: str) -> VpcPeeringConnectionVpcInfoTypeDef:
+def _side(ctx: Context, side: PeeringSide, state: str) -> VpcPeeringConnectionVpcInfoTypeDef:
+    """One of the VPCs, with the blocks it has now; those it had when it is gone."""
     view: VpcPeeringConnectionVpcInfoTypeDef = {
         "OwnerId": side.account,
         "VpcId": side.vpc_id,
         "Region": side.region,
     }
+    # Of a VPC that has not accepted yet nothing is shown.
     if side.cidrs:
-        view["CidrBlock"] = side.cidrs[0]
-        view["CidrBlockSet"] = [{"CidrBlock": block} for block in side.cidrs]
+        vpc = ctx.table(Vpc).get(side.scope, side.vpc_id)
+        blocks = vpc.networks if vpc is not None else side.cidrs
+        view["CidrBlock"] = blocks[0]
+        view["CidrBlockSet"] = [{"CidrBlock": block} for block in blocks]
     if state in ("active", "provisioning"):
         view["PeeringOptions"] = {
             "AllowDnsResolutionFromRemoteVpc": side.allow_remote_dns,
