@@ -60,6 +60,10 @@ def test_secondary_addresses(ec2: Ec2, subnet: str) -> None:
     assert answer["AssignedPrivateIpAddresses"] == [{"PrivateIpAddress": "10.0.0.200"}]
     ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, SecondaryPrivateIpAddressCount=1)
     other = ec2.interface(subnet)
+    for count, code in ((-1, "InvalidParameterValue"), (2**31 - 1, "PrivateIpAddressLimitExceeded")):
+        ec2.fails("create_network_interface", code, SubnetId=subnet, SecondaryPrivateIpAddressCount=count)
+        ec2.fails("assign_private_ip_addresses", code, NetworkInterfaceId=other, SecondaryPrivateIpAddressCount=count)
+    ec2.fails("create_network_interface", "MissingParameter", SubnetId=subnet, PrivateIpAddresses=[{"Primary": False}])
     ec2.fails(
         "assign_private_ip_addresses",
         "InvalidIPAddress.InUse",

@@ -72,6 +72,15 @@ def test_names_that_aws_forbids(ec2: Ec2, vpc_id: str, name: str, description: s
     ec2.fails("create_security_group", code, VpcId=vpc_id, GroupName=name, Description=description)
 
 
+def test_a_description_of_no_rule(ec2: Ec2, group: str) -> None:
+    ec2.fails(
+        "update_security_group_rule_descriptions_ingress",
+        "MissingParameter",
+        GroupId=group,
+        SecurityGroupRuleDescriptions=[{"Description": "whose?"}],
+    )
+
+
 def test_rules_of_one_permission_each_get_an_id(ec2: Ec2, group: str) -> None:
     permission = tcp(80, "10.0.0.7/8", "192.168.0.0/16")
     permission["IpRanges"][0]["Description"] = "inside"

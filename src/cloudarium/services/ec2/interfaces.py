@@ -48,15 +48,10 @@ def create(
     ``group_ids`` None means the VPC's default group; an empty list no group at all.
     """
     used = taken_addresses(ctx, subnet)
+    check_count(len(wanted) or 1, extra)
     ips = [claim(subnet, ip, used) for ip in wanted]
     for _ in range(extra if ips else extra + 1):
         ips.append(pick(subnet, used))
-    limits.check(
-        len(ips),
-        limits.ADDRESSES_PER_INTERFACE,
-        "PrivateIpAddressLimitExceeded",
-        "Number of private addresses will exceed limit.",
-    )
     limits.check(
         ctx.table(NetworkInterface).count(ctx.scope) + 1,
         limits.INTERFACES_PER_REGION,
@@ -133,6 +128,18 @@ def groups_for(ctx: Context, subnet: Subnet, group_ids: Sequence[str] | None) ->
 
 
 # -- private addresses -------------------------------------------------------------------------------------------------
+
+
+def check_count(held: int, more: int) -> None:
+    """Raise when an interface that has ``held`` addresses cannot get ``more``; before any is looked for."""
+    if more < 0:
+        raise invalid(f"Value ({more}) for parameter secondaryPrivateIpAddressCount is invalid.")
+    limits.check(
+        held + more,
+        limits.ADDRESSES_PER_INTERFACE,
+        "PrivateIpAddressLimitExceeded",
+        "Number of private addresses will exceed limit.",
+    )
 
 
 def taken_addresses(ctx: Context, subnet: Subnet) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.ec2 import interfaces, limits, public_ips
+from cloudarium.services.ec2 import interfaces, public_ips
 from cloudarium.services.ec2.api import api
 from cloudarium.services.ec2.errors import combination, invalid, missing, refuse
 from cloudarium.services.ec2.lookup import find
@@ -40,14 +40,10 @@ def assign_private_ip_addresses(ctx: Context, request: AssignPrivateIpAddressesR
             _take_from_other(ctx, interface, ip)
     used = interfaces.taken_addresses(ctx, subnet)
     # Assigning an address that the interface already has changes nothing.
-    new = [interfaces.claim(subnet, ip, used) for ip in dict.fromkeys(wanted) if ip not in interface.private_ips]
+    coming = [ip for ip in dict.fromkeys(wanted) if ip not in interface.private_ips]
+    interfaces.check_count(len(interface.private_ips), len(coming) or count)
+    new = [interfaces.claim(subnet, ip, used) for ip in coming]
     new += [interfaces.pick(subnet, used) for _ in range(count)]
-    limits.check(
-        len(interface.private_ips) + len(new),
-        limits.ADDRESSES_PER_INTERFACE,
-        "PrivateIpAddressLimitExceeded",
-        "Number of private addresses will exceed limit.",
-    )
     ctx.table(NetworkInterface).put(ctx.scope, interface.replace(private_ips=(*interface.private_ips, *new)))
     return {
         "NetworkInterfaceId": interface.network_interface_id,

@@ -125,6 +125,8 @@ def _for_service(ctx: Context, interface: NetworkInterface, request: Any) -> Net
 def _wanted(request: Any) -> list[str]:
     """The private addresses asked for, the primary one first."""
     listed = request.get("PrivateIpAddresses") or []
+    if any(not each.get("PrivateIpAddress") for each in listed):
+        raise missing("privateIpAddresses.privateIpAddress")
     primaries = [each["PrivateIpAddress"] for each in listed if each.get("Primary")]
     if "PrivateIpAddress" in request:
         primaries.insert(0, request["PrivateIpAddress"])

@@ -347,6 +347,8 @@ def _describe(ctx: Context, request: Any, *, is_egress: bool) -> Answer:
         if request.get("IpPermissions"):
             raise combination("Only one of ipPermissions and securityGroupRuleDescriptions may be specified.")
         for update in updates:
+            if not update.get("SecurityGroupRuleId"):
+                raise missing("securityGroupRuleId")
             rule = find(ctx, SecurityGroupRule, update["SecurityGroupRuleId"])
             if rule.group_id != group.group_id or rule.is_egress != is_egress:
                 raise not_found(SecurityGroupRule, rule.rule_id)
