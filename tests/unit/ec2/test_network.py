@@ -214,6 +214,11 @@ async def test_names_inside_a_vpc(running: Ec2) -> None:
     assert names(vpc_id, public, "A") == ["10.0.0.9"]
     assert names(other, public, "A") == [address["PublicIp"]]
     assert names(vpc_id, "www.example.com", "A") is None
+    backward = f"{'.'.join(reversed(address['PublicIp'].split('.')))}.in-addr.arpa"
+    assert names(other, backward, "PTR") == [f"{public}."]
+    ec2.modify_address_attribute(AllocationId=address["AllocationId"], DomainName="www.example.com")
+    assert names(other, backward, "PTR") == ["www.example.com."]
+    assert names(other, backward, "A") == []
     peering = ec2.create_vpc_peering_connection(VpcId=other, PeerVpcId=vpc_id)["VpcPeeringConnection"]
     peering_id = peering["VpcPeeringConnectionId"]
     ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering_id)

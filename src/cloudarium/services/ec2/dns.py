@@ -66,6 +66,10 @@ class Names:
         for interface in self._store.table(NetworkInterface).find(scope, "private_ips", ip):
             if interface.vpc_id == vpc_id:
                 return [f"{private_dns(ip, scope.region)}."] if kind == "PTR" else []
+        for owner, address in self._store.table(Address).everywhere():
+            if address.public_ip == ip:
+                named = address.domain_name or f"{public_dns(ip, owner.region)}."
+                return [named] if kind == "PTR" else []
         return None
 
 

@@ -225,7 +225,7 @@ def _attribute_view(address: Address) -> AddressAttributeTypeDef:
     return view
 
 
-@api(partial="the reverse name is kept and shown; reverse lookups are not answered")
+@api(partial="reverse lookups inside VPCs are answered; that the name leads back to the address is not checked")
 def modify_address_attribute(ctx: Context, request: ModifyAddressAttributeRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyAddressAttribute.html."""
     address = _allocated(ctx, request["AllocationId"])
