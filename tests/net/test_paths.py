@@ -76,6 +76,21 @@ async def test_public_addresses_join_vpcs_through_internet_gateways(cloud: Cloud
 
 
 @namespaced
+async def test_local_services_are_never_forwarded(cloud: Cloud) -> None:
+    routes = [Route("169.254.0.0/16", "eni", "eni-2")]
+    enis = [eni("1", "10.0.1.10"), eni("2", "10.0.1.11", check=False)]
+    await cloud.fabric.apply(vpc(enis=enis, routes=routes))
+    loop = asyncio.get_running_loop()
+    with cloud.fabric.enter("eni-2"):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, ETH_P_IP)
+    with wire, cloud.udp("eni-1") as sender:
+        sender.sendto(b"for the metadata service", ("169.254.169.254", 80))
+        sender.sendto(b"for anybody", ("169.254.1.9", 80))
+        packet = await loop.sock_recv(wire, 2000)
+        assert socket.inet_ntoa(packet[16:20]) == "169.254.1.9"
+
+
+@namespaced
 async def test_a_connection_comes_from_the_primary_address(cloud: Cloud) -> None:
     many = msgspec.structs.replace(
         eni("1", "10.0.1.100"), private_ips=("10.0.1.100", *(f"10.0.1.{n}" for n in (20, 30, 140, 150, 160, 170)))

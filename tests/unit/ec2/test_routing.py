@@ -176,3 +176,14 @@ def test_internet_gateways(ec2: Ec2, vpc_id: str) -> None:
     ec2.associate_address(AllocationId=address, NetworkInterfaceId=interface)
     error = ec2.fails("detach_internet_gateway", "DependencyViolation", InternetGatewayId=gateway, VpcId=vpc_id)
     assert "has some mapped public address(es)" in error.message
+
+
+def test_no_route_leads_to_what_each_workload_finds_where_it_is(ec2: Ec2) -> None:
+    vpc_id = ec2.vpc()
+    gateway = ec2.gateway(vpc_id)
+    table = ec2.main_table(vpc_id)["RouteTableId"]
+    for block in ("169.254.169.254/32", "169.254.168.0/22"):
+        ec2.fails(
+            "create_route", "InvalidParameterValue", RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway
+        )
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="169.254.0.0/16", GatewayId=gateway)

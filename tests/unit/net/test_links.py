@@ -28,6 +28,7 @@ def test_local_routes_are_thrown_on_and_nothing_else_leads_anywhere() -> None:
     assert routes(planned(vpc())) == {
         ("0.0.0.0", 0): ("unreachable", ""),
         ("169.254.0.0", 16): ("blackhole", ""),
+        ("169.254.168.0", 22): ("blackhole", ""),
         ("10.0.0.0", 16): ("throw", ""),
     }
 

@@ -40,6 +40,8 @@ class Network(NamedTuple):
 
 
 ANYWHERE = Network(0, 0, 0)
+LOCAL_SERVICES = Network(0xA9FEA800, 0xFFFFFC00, 22)
+"""169.254.168.0/22: what AWS serves to each workload where it is, and never forwards."""
 
 
 @functools.lru_cache(maxsize=8192)

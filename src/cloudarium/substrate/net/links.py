@@ -208,6 +208,8 @@ class _Planner:
             kind, link, via = self._target(route)
             for destination in self._route_destinations(route):
                 put(destination, kind, link, via)
+        # No route takes these away from where each workload finds them, however it is written.
+        put((addresses.text(addresses.LOCAL_SERVICES.base), addresses.LOCAL_SERVICES.prefix), "blackhole")
         return iter(found.values())
 
     def _route_destinations(self, route: Route) -> list[tuple[str, int]]:

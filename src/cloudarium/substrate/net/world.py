@@ -84,6 +84,7 @@ class Vpc:
                 listed = route.target_kind == "gateway-endpoint" and route.destination.startswith("pl-")
                 cidrs = endpoints.get(route.target_id, ()) if listed else (route.destination,)
                 found.update((cidr, route) for cidr in map(addresses.network, cidrs) if cidr is not None)
+        found[addresses.LOCAL_SERVICES] = Route(str(addresses.LOCAL_SERVICES), "blackhole")
         ordered = sorted(found.items(), key=lambda pair: -pair[0].prefix)
         self._routes[table_id] = ordered
         return ordered

@@ -165,14 +165,22 @@ def _same_vpc(table: RouteTable, vpc_id: str, what: str) -> None:
         raise invalid(f"route table {table.route_table_id} and {what} belong to different networks")
 
 
-def _check_specific(ctx: Context, table: RouteTable, destination: str, target: str) -> None:
-    """Inside the VPC's own blocks only an interface may be the target.
+_RESERVED = cidr.network("169.254.168.0/22")
+"""Addresses of AWS's services that each workload finds where it is: metadata, DNS, time."""
 
-    https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html#route-table-routes
+
+def _check_specific(ctx: Context, table: RouteTable, destination: str, target: str) -> None:
+    """Inside the VPC's own blocks only an interface may be the target; to what is found locally nothing may lead.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
     """
-    if destination.startswith("pl-") or target.startswith("eni-"):
+    if destination.startswith("pl-"):
         return
     block = cidr.network(destination)
+    if block.subnet_of(_RESERVED):
+        raise invalid(f"The destination CIDR block {destination} is within {_RESERVED}, which is reserved.")
+    if target.startswith("eni-"):
+        return
     if any(block.subnet_of(cidr.network(own)) for own in find(ctx, Vpc, table.vpc_id).networks):
         raise invalid(
             f"The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR "
