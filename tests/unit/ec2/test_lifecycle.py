@@ -231,9 +231,16 @@ async def test_a_peering_from_request_to_end(running: Ec2) -> None:
     table = ec2.main_table(vpc_id)["RouteTableId"]
     ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/16", VpcPeeringConnectionId=peering_id)
     ec2.fails("delete_vpc", "DependencyViolation", VpcId=vpc_id)
-    options = ec2.modify_vpc_peering_connection_options(
-        VpcPeeringConnectionId=peering_id, AccepterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
-    )
+    wanted = {"AccepterPeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": True}}
+    for side in (vpc_id, found["AccepterVpcInfo"]["VpcId"]):
+        ec2.fails(
+            "modify_vpc_peering_connection_options",
+            "InvalidVpcPeeringConnectionState.DnsHostnamesDisabled",
+            VpcPeeringConnectionId=peering_id,
+            **wanted,
+        )
+        ec2.modify_vpc_attribute(VpcId=side, EnableDnsHostnames={"Value": True})
+    options = ec2.modify_vpc_peering_connection_options(VpcPeeringConnectionId=peering_id, **wanted)
     assert options["AccepterPeeringConnectionOptions"]["AllowDnsResolutionFromRemoteVpc"] is True
     ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering_id)
     await ec2.cloud.clock.settle()

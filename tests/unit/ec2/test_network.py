@@ -223,6 +223,8 @@ async def test_names_inside_a_vpc(running: Ec2) -> None:
     peering_id = peering["VpcPeeringConnectionId"]
     ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering_id)
     await ec2.cloud.clock.settle()
+    for each in (vpc_id, other):
+        ec2.modify_vpc_attribute(VpcId=each, EnableDnsHostnames={"Value": True})
     ec2.modify_vpc_peering_connection_options(
         VpcPeeringConnectionId=peering_id, AccepterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
     )

@@ -252,7 +252,10 @@ data "aws_vpc_endpoint_service" "s3" {
 }
 data "aws_prefix_list" "s3" { name = "com.amazonaws.us-east-1.s3" }
 data "aws_ec2_managed_prefix_list" "ddb" { name = "com.amazonaws.us-east-1.dynamodb" }
-resource "aws_vpc" "peer" { cidr_block = "10.2.0.0/16" }
+resource "aws_vpc" "peer" {
+  cidr_block           = "10.2.0.0/16"
+  enable_dns_hostnames = true
+}
 resource "aws_vpc_peering_connection" "peer" {
   vpc_id      = aws_vpc.main.id
   peer_vpc_id = aws_vpc.peer.id

@@ -80,7 +80,7 @@ def create_vpc_peering_connection(ctx: Context, request: CreateVpcPeeringConnect
     limits.check(
         len(alive) + 1,
         limits.PEERINGS_PER_VPC,
-        "VpcPeeringConnectionLimitExceeded",
+        "VpcPeeringConnectionsPerVpcLimitExceeded",
         "The maximum number of VPC peering connections has been reached.",
     )
     now = ctx.clock.now()
@@ -220,6 +220,8 @@ def modify_vpc_peering_connection_options(
                 "OperationNotPermitted", f"User {ctx.account} cannot modify {parameter} of the other side's VPC."
             )
         wanted = bool(options.get("AllowDnsResolutionFromRemoteVpc", side.allow_remote_dns))
+        if wanted:
+            _require_names(ctx, peering)
         peering = peering.replace(**{field: with_side(side, allow_remote_dns=wanted)})
         answer[parameter] = {
             "AllowDnsResolutionFromRemoteVpc": wanted,
@@ -228,3 +230,18 @@ def modify_vpc_peering_connection_options(
         }
     ctx.table(PeeringConnection).put(PEERINGS, peering)
     return answer
+
+
+def _require_names(ctx: Context, peering: PeeringConnection) -> None:
+    """Names lead to private addresses across a peering only where both VPCs have names.
+
+    https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-dns.html
+    """
+    for side in (peering.requester, peering.accepter):
+        vpc = ctx.table(Vpc).get(side.scope, side.vpc_id)
+        if vpc is not None and not (vpc.dns_support and vpc.dns_hostnames):
+            raise AwsError(
+                "InvalidVpcPeeringConnectionState.DnsHostnamesDisabled",
+                f"To enable DNS hostname resolution for the VPC peering connection {peering.peering_id}, DNS hostname "
+                f"support must be enabled for {vpc.vpc_id}.",
+            )
