@@ -71,6 +71,13 @@ def test_any_pattern_compiles_and_agrees_with_a_naive_matcher(pattern: str, text
     assert bool(wildcard(pattern).fullmatch(text)) == _naive(pattern, text)
 
 
+@pytest.mark.timeout(10)
+def test_no_pattern_takes_long() -> None:
+    assert not wildcard("*a" * 99 + "*b").fullmatch("a" * 255)
+    assert not wildcard("*?a" * 99 + "*b").fullmatch("a" * 255)
+    assert wildcard("*a" * 99 + "*").fullmatch("a" * 255)
+
+
 def _naive(pattern: str, text: str) -> bool:
     reachable = {0}
     place = 0
