@@ -172,6 +172,15 @@ async def test_conditions_have_rules(api: Api, listener: str, conditions: list[d
     assert error.code == "ValidationError"
 
 
+async def test_regular_expressions_have_no_wildcards(api: Api, listener: str) -> None:
+    conditions = [{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/a*b?c*d?e*f?g*h?$"]}}]
+    made = await api("create_rule", ListenerArn=listener, Priority=1, Conditions=conditions, Actions=[OK])
+    assert made["Rules"][0]["Conditions"][0]["RegexValues"] == ["^/a*b?c*d?e*f?g*h?$"]
+    conditions[0]["PathPatternConfig"] = {"RegexValues": [f"^/{n}$" for n in range(6)]}
+    error = await api.error("create_rule", ListenerArn=listener, Priority=2, Conditions=conditions, Actions=[OK])
+    assert error.code == "ValidationError" and "condition values" in error.message
+
+
 async def test_transforms(api: Api, listener: str) -> None:
     rewrite = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/v1/(.*)$", "Replace": "/$1"}]}}
     made = await api(
@@ -181,7 +190,9 @@ async def test_transforms(api: Api, listener: str) -> None:
     assert made["Rules"][0]["Transforms"] == [rewrite]
     reset = await api("modify_rule", RuleArn=arn, ResetTransforms=True)
     assert reset["Rules"][0]["Transforms"] == []
-    for bad in ({"Regex": "(", "Replace": ""}, {"Regex": "a", "Replace": "$1"}):
+    both = rewrite | {"HostHeaderRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}
+    assert "HostHeaderRewriteConfig" in (await api.error("modify_rule", RuleArn=arn, Transforms=[both])).message
+    for bad in ({"Regex": "(", "Replace": ""}, {"Regex": "(?=a)", "Replace": ""}, {"Regex": "a", "Replace": "$1"}):
         transform = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [bad]}}
         assert (await api.error("modify_rule", RuleArn=arn, Transforms=[transform])).code == "ValidationError"
     assert (await api.error("modify_rule", RuleArn=arn, Transforms=[rewrite, rewrite])).code == "ValidationError"

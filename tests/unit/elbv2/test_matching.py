@@ -13,6 +13,7 @@ from tests.unit.elbv2.fakes import exchange
 from cloudarium.services.elbv2.node.matching import RuleMatcher, host_name
 from cloudarium.services.elbv2.node.pattern_index import PatternIndex
 from cloudarium.services.elbv2.patterns import expression, regex, wildcards
+from cloudarium.services.elbv2.transforms import replacement
 
 ALPHABET = "ab*?\\/"
 
@@ -45,15 +46,26 @@ def test_patterns_cost_no_more_than_their_length() -> None:
     assert compiled.fullmatch("/" + "a" * 16_000) is None
 
 
-@pytest.mark.parametrize("text", ["(a+)+b", "(a*)*", "(a|b+)*c", "((ab)+)+"])
-def test_repetition_within_repetition_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="repetition"):
+@pytest.mark.parametrize("text", ["^/(a+)+$", "^/(a|aa)+$", "^/a+a+a+a+a+a+a+a+$", "^/(a*)*b"])
+def test_no_expression_costs_more_than_the_length_of_the_text(text: str) -> None:
+    # A backtracking engine would take longer than any test may.
+    assert regex(text).search("/" + "a" * 16_000 + "!") is None
+
+
+@pytest.mark.parametrize("text", [r"^/api/.*/v[0-9]+$", r"(a|b)+", r"[+*]+x", r"\(+\)", r"\\part", "(a+)+b"])
+def test_ordinary_expressions_are_taken(text: str) -> None:
+    assert regex(text)
+
+
+@pytest.mark.parametrize("text", ["(", "(?=a)", "(?<=a)", r"(a)\1", "(?>a)", "a++", r"\p{L}", r"\P{L}", "(?R)"])
+def test_what_aws_does_not_take_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
         regex(text)
 
 
-@pytest.mark.parametrize("text", [r"^/api/.*/v[0-9]+$", r"(a|b)+", r"[+*]+x", r"\(+\)"])
-def test_ordinary_expressions_are_taken(text: str) -> None:
-    assert regex(text)
+def test_replacements_take_groups_by_number() -> None:
+    replace = replacement(r"/n\/$2-$1$3.")
+    assert regex("^/(a)(b)?(c)?$").sub(replace, "/ac", count=1) == r"/n\/-ac."
 
 
 def test_wildcards_are_counted_without_escaped_ones() -> None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from cloudarium.kernel.errors import NotThere
 from cloudarium.services.elbv2.errors import invalid
 from cloudarium.services.elbv2.patterns import regex, wildcards
 from cloudarium.services.elbv2.quotas import CONDITION_VALUES_PER_RULE, WILDCARDS_PER_RULE
@@ -32,7 +31,8 @@ def parse(conditions: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]
         if sum(condition["Field"] == field for condition in parsed) > 1:
             raise invalid(f"A rule can only have one '{field}' condition")
     values = [value for condition in parsed for value in _all_values(condition)]
-    if len(values) > CONDITION_VALUES_PER_RULE:
+    expressions = [value for condition in parsed for value in condition.get("RegexValues", ())]
+    if len(values) + len(expressions) > CONDITION_VALUES_PER_RULE:
         raise invalid(f"A rule can only have '{CONDITION_VALUES_PER_RULE}' condition values")
     if sum(wildcards(value) for value in values) > WILDCARDS_PER_RULE:
         raise invalid(f"The rule contains too many wildcards; the limit is '{WILDCARDS_PER_RULE}'")
@@ -194,10 +194,8 @@ def _check_regex(field: str, expressions: Iterable[str]) -> None:
         _length(f"'{field}'", expression, 128)
         try:
             regex(expression)
-        except re.error as error:
-            raise invalid(f"The regular expression '{expression}' is not valid: {error}") from None
         except ValueError as error:
-            raise NotThere(f"The regular expression '{expression}' ({error})") from None
+            raise invalid(f"The regular expression '{expression}' is not valid: {error}") from None
 
 
 def _length(what: str, value: str, limit: int) -> None:
@@ -206,8 +204,9 @@ def _length(what: str, value: str, limit: int) -> None:
 
 
 def _all_values(condition: Mapping[str, Any]) -> list[str]:
+    """The values that are not regular expressions: only in these are ``*`` and ``?`` wildcards."""
     for member in _CONFIGS:
         if (config := condition.get(member)) is not None:
-            found = [*config.get("Values", ()), *config.get("RegexValues", ())]
+            found = config.get("Values", ())
             return [v if isinstance(v, str) else v.get("Value", "") + v.get("Key", "") for v in found]
     return []

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
 from cloudarium.services.elbv2.node.pattern_index import PatternIndex
-from cloudarium.services.elbv2.patterns import expression, regex
+from cloudarium.services.elbv2.patterns import Regex, expression, regex
 
 _REMEMBERED = 4096
 _REMEMBERED_LENGTH = 512
@@ -155,7 +155,7 @@ class _Column:
     def __init__(self, field: str, member: str, *, lower: bool = False) -> None:
         self._field, self._member, self._lower = field, member, lower
         self._patterns: list[tuple[str, int]] = []
-        self._regexes: list[tuple[re.Pattern[str], int]] = []
+        self._regexes: list[tuple[Regex, int]] = []
         self.unconditional = 0
 
     def add(self, conditions: Iterable[Mapping[str, Any]], bit: int) -> None:

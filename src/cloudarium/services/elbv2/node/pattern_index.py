@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from re import Pattern
 
-from cloudarium.services.elbv2.patterns import expression, is_literal, unescape
+from cloudarium.services.elbv2.patterns import Regex, expression, is_literal, unescape
 
 _Found = tuple[Callable[[str], object] | None, int]
 """What must still match (None: nothing) and the mask."""
@@ -23,7 +22,7 @@ class PatternIndex:
 
     __slots__ = ("_exact", "_loose", "_prefix_lengths", "_prefixes", "_suffix_lengths", "_suffixes")
 
-    def __init__(self, patterns: Iterable[tuple[str, int]], regexes: Iterable[tuple[Pattern[str], int]] = ()) -> None:
+    def __init__(self, patterns: Iterable[tuple[str, int]], regexes: Iterable[tuple[Regex, int]] = ()) -> None:
         """``patterns`` are wildcard patterns; ``regexes`` are searched for anywhere in the text."""
         self._exact: dict[str, int] = {}
         self._prefixes: dict[str, list[_Found]] = {}

@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-transfo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudarium.services.elbv2.patterns import regex
+from cloudarium.services.elbv2.patterns import Found, Regex, regex
 from cloudarium.services.elbv2.transforms import replacement
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Rewrites:
     __slots__ = ("_host", "_url")
 
     def __init__(self, transforms: Sequence[Mapping[str, Any]]) -> None:
-        self._host: tuple[re.Pattern[str], str] | None = None
-        self._url: tuple[re.Pattern[str], str] | None = None
+        self._host: tuple[Regex, Callable[[Found], str]] | None = None
+        self._url: tuple[Regex, Callable[[Found], str]] | None = None
         for transform in transforms:
             if transform["Type"] == "host-header-rewrite":
                 self._host = _compiled(transform["HostHeaderRewriteConfig"])
@@ -58,6 +58,6 @@ class Rewrites:
         return host, False
 
 
-def _compiled(config: Mapping[str, Any]) -> tuple[re.Pattern[str], str]:
+def _compiled(config: Mapping[str, Any]) -> tuple[Regex, Callable[[Found], str]]:
     rewrite = config["Rewrites"][0]
     return regex(rewrite["Regex"]), replacement(rewrite["Replace"])
