@@ -108,8 +108,8 @@ def test_redirects_answer_and_know_their_limit() -> None:
     assert dict(decision.fields)[b"Location"] == b"https://example.com:443/x?y"
     assert b"301 Moved Permanently" in decision.body
     exchange, decision = site.ask(target="/" + "x" * 9000)
-    assert isinstance(decision, Fail) and decision.status == 500
-    exchange.elb_status = 500
+    assert isinstance(decision, Fail) and decision.status == 507
+    exchange.elb_status = 507
     site.router.finished(exchange)
     assert site.record.counts.redirect_limit_exceeded == 1 and site.record.counts.redirects == 0
 

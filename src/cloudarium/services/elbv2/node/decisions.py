@@ -114,7 +114,7 @@ class _Redirecting:
         encoded = re.sub(rb"[^\x21-\x7e]", lambda byte: b"%%%02X" % byte[0][0], location.encode("latin-1", "replace"))
         if len(encoded) > LONGEST:
             note.redirect_too_long = True
-            return Fail(500)
+            return Fail(507)
         note.redirect_url = encoded.decode()
         page = error_page(self.redirect.status)
         fields = [(b"Content-Type", b"text/html"), *self.around.own_fields, (b"Location", encoded)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 _KEYWORD = re.compile(r"#\{(protocol|host|port|path|query)\}")
 
 LONGEST = 8 * 1024
-"""Bytes of a location; beyond it the request fails (HTTP_Redirect_Url_Limit_Exceeded_Count)."""
+"""Bytes of a location; beyond it the request fails with 507 (HTTP_Redirect_Url_Limit_Exceeded_Count)."""
 
 
 class Redirect:
