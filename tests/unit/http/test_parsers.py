@@ -156,6 +156,8 @@ SMUGGLING = [
     (b"Content-Length: 18446744073709551616\r\n", Tier.SEVERE, "BadContentLength"),
     (b"Content-Length:\r\n", Tier.SEVERE, "BadContentLength"),
     (b"Transfer-Encoding: xchunked\r\n", Tier.SEVERE, "BadTransferEncoding"),
+    (b"Transfer-Encoding: \x0bchunked\r\n", Tier.SEVERE, "BadTransferEncoding"),
+    (b"Transfer-Encoding: chunked\x0c\r\n", Tier.SEVERE, "BadTransferEncoding"),
     (b"Transfer-Encoding: chunked, identity\r\n", Tier.SEVERE, "BadTransferEncoding"),
     (b"Transfer-Encoding: chunked, chunked\r\n", Tier.SEVERE, "MultipleTransferEncodingChunked"),
     (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Tier.SEVERE, "MultipleTransferEncodingChunked"),

@@ -48,7 +48,7 @@ def request_framing(method: bytes, minor: int, headers: Headers) -> RequestFrami
         value = headers.marked[b"content-length"]
         if len(value) <= 15 and value.isdigit():
             return RequestFraming(int(value))
-    codings = [c.strip().lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]
+    codings = transfer_codings(headers)
     lengths = headers.get_all(b"content-length")
     severe = _severe_reason(codings, lengths)
     if severe:
@@ -70,6 +70,13 @@ def request_framing(method: bytes, minor: int, headers: Headers) -> RequestFrami
             return RequestFraming(length, Tier.ACCEPTABLE, "GetHeadZeroContentLength", rewrite)
         return RequestFraming(length, Tier.AMBIGUOUS, "UndefinedContentLengthSemantics", rewrite)
     return RequestFraming(length, rewrite=rewrite)
+
+
+def transfer_codings(headers: Headers) -> list[bytes]:
+    """The lower-case codings of every Transfer-Encoding field. Only space and tab are white space around them
+    (RFC 9110 section 5.6.3): a coding behind a vertical tab is another one, which nobody knows.
+    """
+    return [c.strip(b" \t").lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]
 
 
 def _severe_reason(codings: list[bytes], lengths: list[bytes]) -> str:
@@ -101,7 +108,7 @@ def response_length(status: int, headers: Headers) -> int:
         value = headers.marked[b"content-length"]
         if len(value) <= 15 and value.isdigit():
             return int(value)
-    codings = [c.strip().lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]
+    codings = transfer_codings(headers)
     if codings and codings != [b"identity"]:
         if codings != [b"chunked"]:
             raise ProtocolError(502, "the response's transfer coding is not supported")
