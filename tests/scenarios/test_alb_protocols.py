@@ -15,7 +15,7 @@ import pytest
 import websocket
 from tests.support.aws import Account
 from tests.support.programs import Program
-from tests.support.stack import Stack
+from tests.support.stack import Stack, fixed
 
 Programs = Callable[[str], Program]
 ECHO = Path(__file__).parent.parent / "programs" / "websocket_echo.py"
@@ -82,6 +82,17 @@ def test_versions_that_do_not_fit_are_refused(account: Account) -> None:
     group, balancer = stack.target_group(ProtocolVersion="HTTP2"), stack.load_balancer()
     with pytest.raises(botocore.exceptions.ClientError, match="not supported with a target group"):
         stack.listener(balancer, group)
+
+
+def test_505_for_http2_without_tls(account: Account) -> None:
+    """Clients speak HTTP/2 over TLS only: an HTTP listener answers its preface as AWS documents."""
+    stack = Stack(account)
+    balancer = stack.load_balancer()
+    stack.listener(balancer, fixed(200, "hello"))
+    host, port = account.resolve(balancer["DNSName"], 80).split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+        assert sock.recv(65_536).startswith(b"HTTP/1.1 505 ")
 
 
 def test_one_connection_many_requests(account: Account, program: Programs) -> None:

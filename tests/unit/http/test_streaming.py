@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+import pytest
 from tests.unit.http.harness import OK, Proxy, answering, proxy, read_request, target
 
 from cloudarium.substrate.http.engine import SharedPort
@@ -149,6 +150,21 @@ async def test_upgrade_that_the_target_declines() -> None:
         assert (await client.response())[2] == b"ok"
         assert (await client.get())[2] == b"ok"
         assert not (await p.router.record()).upgraded
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"tcp", b"websocket, h2c"])
+async def test_upgrades_to_anything_but_websocket_are_not_passed_on(protocol: bytes) -> None:
+    heads = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await read_request(reader))[0])
+        writer.write(OK)
+
+    async with target(script) as t, proxy(t) as p:
+        client = await p.client()
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol)
+        assert (await client.response())[2] == b"ok"
+    assert b"pgrade" not in heads[0]
 
 
 async def test_idle_tunnel_ends() -> None:

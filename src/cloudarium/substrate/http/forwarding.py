@@ -79,7 +79,7 @@ class Prepared:
         self.keeps_alive = (not closes and b"keep-alive" in options, not closes)
         """By HTTP/1 minor version (RFC 9112 section 9.3)."""
         self.expects_continue = bool(kinds & EXPECT) and values[b"expect"].lower() == b"100-continue"
-        self.upgrade = values.get(b"upgrade") if b"upgrade" in options else None
+        self.upgrade = upgrade_wanted(headers) if b"upgrade" in options else None
         self.client_trace = None
         self.too_many_addresses = False
         if kinds & FORWARDED:
@@ -169,6 +169,14 @@ def end_to_end_request_fields(headers: Headers, options: frozenset[bytes]) -> li
             continue
         kept.append((name, value))
     return kept
+
+
+def upgrade_wanted(headers: Headers) -> bytes | None:
+    """The Upgrade that is passed on: only to WebSocket, as on AWS. Any other protocol (h2c above all) would carry
+    requests past the rules.
+    """
+    wanted = headers.marked.get(b"upgrade")
+    return wanted if wanted is not None and wanted.lower() == b"websocket" else None
 
 
 def render_framing(framing: RequestFraming, prepared: Prepared) -> tuple[bytes, bytes]:

@@ -259,6 +259,7 @@ def _settings(snap: Balancer, listener: ListenerSnap) -> ListenerSettings:
         drop_invalid_fields=on("routing.http.drop_invalid_header_fields.enabled"),
         preserve_host=on("routing.http.preserve_host_header.enabled"),
         desync=DesyncMode(attributes["routing.http.desync_mitigation_mode"]),
-        http2=on("routing.http2.enabled"),
+        # As on AWS, without TLS there is no HTTP/2 from clients: such a request is answered 505.
+        http2=listener.protocol == "HTTPS" and on("routing.http2.enabled"),
         server_field=listener.attributes[SERVER_ENABLED] == "true",
     )
