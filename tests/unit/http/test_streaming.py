@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 import pytest
-from tests.unit.http.harness import OK, Proxy, answering, proxy, read_request, target
+from tests.unit.http.harness import OK, Client, Proxy, answering, proxy, read_request, target
 
 from cloudarium.substrate.http.engine import SharedPort
 from cloudarium.substrate.http.faults import Fault
@@ -53,6 +53,12 @@ async def test_download_waits_for_a_slow_reader() -> None:
         assert (await p.router.record()).fault is None
 
 
+async def upload(client: Client, megabytes: int) -> None:
+    for _ in range(megabytes):
+        client.send(MEGABYTE)
+        await client.writer.drain()
+
+
 async def test_upload_waits_for_a_slow_target() -> None:
     go = asyncio.Event()
     size = 64
@@ -71,12 +77,7 @@ async def test_upload_waits_for_a_slow_target() -> None:
         client = await p.client()
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (size * len(MEGABYTE)))
 
-        async def upload() -> None:
-            for _ in range(size):
-                client.send(MEGABYTE)
-                await client.writer.drain()
-
-        task = asyncio.create_task(upload())
+        task = asyncio.create_task(upload(client, size))
         await settle()
         assert not task.done() and 0 < buffered(p) < 1024 * 1024
         go.set()
@@ -84,6 +85,22 @@ async def test_upload_waits_for_a_slow_target() -> None:
         await task
         record = await p.router.record()
         assert record.received_bytes > size * len(MEGABYTE)
+
+
+async def test_a_target_that_takes_no_more_of_the_body_is_504() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(3600)
+
+    async with target(script) as t, proxy(t) as p:
+        client = await p.client()
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (99 * len(MEGABYTE)))
+        uploading = asyncio.create_task(upload(client, 99))
+        await settle()
+        p.advance(61)
+        assert (await p.router.record()).fault is Fault.TARGET_TIMEOUT
+        uploading.cancel()
 
 
 async def test_body_sent_before_the_target_is_connected() -> None:

@@ -374,6 +374,7 @@ class DownstreamH1(AnsweringClient):
         elif self._body is not None:
             self._body = None
             self._keep_alive = False
-            self.failed(Fault.REQUEST_TIMEOUT)
+            # Where the client may not send on, it is the target that takes nothing more.
+            self.failed(Fault.REQUEST_TIMEOUT if self._transport.is_reading() else Fault.TARGET_TIMEOUT)
         else:
             self.failed(Fault.TARGET_TIMEOUT)
