@@ -125,6 +125,8 @@ def test_weights_and_group_sessions() -> None:
     assert set(cookies) == {"AWSALBTG", "AWSALBTGCORS"}
     cookie = {"Cookie": f"x=y; AWSALBTG={cookies['AWSALBTG']}"}
     assert {site.target(headers=cookie) for _ in range(8)} == {first}
+    twin = {"Cookie": f"AWSALBTGCORS={cookies['AWSALBTGCORS']}"}
+    assert {site.target(headers=twin) for _ in range(8)} == {first}, "all that cross-origin requests bring"
     site.clock.now += 601
     assert {site.target(headers=cookie) for _ in range(8)} == {"red", "green"}
     assert {site.target(headers={"Cookie": "AWSALBTG=forged"}) for _ in range(8)} == {"red", "green"}
@@ -141,6 +143,8 @@ def test_a_session_holds_until_its_target_falls_ill_or_time_is_up() -> None:
     assert exchange.note.non_sticky
     cookie = {"Cookie": f"AWSALB={cookies['AWSALB']}"}
     assert {site.target(headers=cookie) for _ in range(6)} == {first}
+    twin = {"Cookie": f"AWSALBCORS={cookies['AWSALBCORS']}"}
+    assert {site.target(headers=twin) for _ in range(6)} == {first}, "all that cross-origin requests bring"
     exchange, decision = site.ask(headers=cookie)
     assert not exchange.note.non_sticky
     lines = decision.response_fields.split(b"\r\n")  # type: ignore[union-attr]

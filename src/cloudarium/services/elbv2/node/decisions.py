@@ -18,6 +18,7 @@ from cloudarium.services.elbv2.node.stickiness import (
     GROUP_COOKIE,
     LB_COOKIE,
     Stickiness,
+    session_cookie,
     set_cookie,
     set_cookie_pair,
 )
@@ -211,7 +212,7 @@ class _Forwarding:
                 return Fail(500)
         session = group.session
         if session.kind == "lb_cookie":
-            mark = around.stickiness.remembered(request_cookie(cookies, LB_COOKIE), group.mark, now)
+            mark = around.stickiness.remembered(session_cookie(cookies, LB_COOKIE), group.mark, now)
             seat = self._seat(group, mark, note)
             if seat is None:
                 return Fail(503)
@@ -246,7 +247,7 @@ class _Forwarding:
         """The group, and the cookie line that remembers it."""
         group: GroupView | None = None
         if self._group_duration:
-            mark = self._around.stickiness.remembered_group(request_cookie(cookies, GROUP_COOKIE), now)
+            mark = self._around.stickiness.remembered_group(session_cookie(cookies, GROUP_COOKIE), now)
             group = self._by_mark.get(mark) if mark is not None else None
         if group is None:
             pair = self._turns.next()

@@ -74,6 +74,12 @@ class Stickiness:
         return max(free, 0), None
 
 
+def session_cookie(cookies: Sequence[bytes], name: bytes) -> bytes | None:
+    """The value of a session's cookie or of its twin: a browser sends only the twin in cross-origin requests."""
+    found = request_cookie(cookies, name)
+    return found if found is not None else request_cookie(cookies, name + b"CORS")
+
+
 def set_cookie(name: bytes, value: bytes, expires: bytes) -> bytes:
     """A rendered Set-Cookie line; ``expires`` is an HTTP date (AWS uses Expires, not Max-Age)."""
     return b"Set-Cookie: %b=%b; Expires=%b; Path=/\r\n" % (name, value, expires)
