@@ -100,3 +100,24 @@ def test_a_dead_target_is_counted(account: Account, program: Callable[[str], Pro
     unhealthy = metrics.statistics(account, "UnHealthyHostCount", "Maximum", 3, **dimensions)
     assert unhealthy[-1][1] == 1
     assert metrics.total(account, "TargetConnectionErrorCount", **dimensions) >= 1
+    for name in ("UnhealthyStateRouting", "UnhealthyStateDNS"):
+        assert metrics.statistics(account, name, "Minimum", 3, **dimensions)[-1][1] == 1
+
+
+def test_dropped_fields_are_counted(account: Account, program: Callable[[str], Program]) -> None:
+    """Dropped and forwarded invalid fields, each under its setting of the attribute."""
+    stack = Stack(account)
+    group, balancer = stack.target_group(), stack.load_balancer()
+    stack.listener(balancer, group)
+    stack.healthy(group, *stack.join(group, program("red")))
+    for dropping in ("false", "true"):
+        pairs = [{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": dropping}]
+        account.elbv2.modify_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"], Attributes=pairs)
+        account.cloud.advance("1m")
+        for _ in range(2):
+            assert account.curl(balancer["DNSName"], "/", "-H", "X_Under: 1").status == 200
+    account.cloud.advance("1m")
+    name = metrics.load_balancer_name(balancer["LoadBalancerArn"])
+    zones = [f"{account.region}{zone}" for zone in "ab"]
+    for metric in ("DroppedInvalidHeaderRequestCount", "ForwardedInvalidHeaderRequestCount"):
+        assert sum(metrics.total(account, metric, LoadBalancer=name, AvailabilityZone=zone) for zone in zones) == 2

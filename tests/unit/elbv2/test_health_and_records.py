@@ -126,7 +126,7 @@ def test_metrics_have_aws_dimensions() -> None:
     )
     publisher = Publisher(metrics, SCOPE, "app/web/1", 59.0)
     publisher.traffic(counts, {"targetgroup/g/0123456789abcdef": 2})
-    publisher.health("targetgroup/g/0123456789abcdef", {"a": (1, 1)}, routing={"a": True})
+    publisher.health("targetgroup/g/0123456789abcdef", {"a": (1, 1)}, routing={"a": True}, dns={"a": False})
     seen = {
         (key.name, tuple(name for name, _ in key.dimensions)): metrics.read(SCOPE, key, 0, 60, 60)[0][2]
         for key in metrics.find(SCOPE)
@@ -142,6 +142,8 @@ def test_metrics_have_aws_dimensions() -> None:
     assert seen[("TargetResponseTime", (lb, tg))].total == pytest.approx(0.5)
     assert seen[("RequestCountPerTarget", (tg,))].total == 1.5
     assert seen[("HealthyHostCount", (az, lb, tg))].maximum == 1
+    assert seen[("HealthyStateRouting", (az, lb, tg))].maximum == 1
+    assert seen[("UnhealthyStateDNS", (lb, tg))].maximum == 1 and ("HealthyStateDNS", (lb, tg)) not in seen
     assert seen[("ProcessedBytes", (lb,))].total == 100
     assert ("ConsumedLCUs", (lb,)) in seen and ("HTTPCode_Target_5XX_Count", (lb,)) not in seen
 

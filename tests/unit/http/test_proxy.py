@@ -102,6 +102,20 @@ async def test_client_port_and_host_port_and_invalid_fields() -> None:
     assert second[b"Host"] == b"lb.example" and second[b"X_Invalid"] == b"1"
 
 
+async def test_dropping_invalid_fields_hides_nothing() -> None:
+    """Neither that some were dropped nor what else is wrong with the request."""
+    seen: list[bytes] = []
+    async with target(echoing(seen)) as t, proxy(t, ListenerSettings(drop_invalid_fields=True)) as p:
+        client = await p.client()
+        await client.get(b"/", b"X-Valid: 1\r\n")
+        await client.get(b"/", b"X_Invalid: 1\r\n")
+        status, _, _ = await client.get(b"/", b"X_Invalid: 1\r\nX-Valid: a\x00b\r\n")
+        assert status == 400 and len(seen) == 2
+        records = p.router.records
+        assert [record.invalid_dropped for record in records[:2]] == [False, True]
+        assert records[2].classification_reason == "BadHeader"
+
+
 async def test_keep_alive_pools_one_connection() -> None:
     async with target(answering(OK)) as t, proxy(t) as p:
         client = await p.client()

@@ -105,16 +105,26 @@ class Publisher:
 
     # -- health ----------------------------------------------------------------------------------------------------
 
-    def health(self, group_id: str, by_zone: Mapping[str, tuple[int, int]], *, routing: Mapping[str, bool]) -> None:
-        """Healthy and unhealthy targets of a group as each zone's node sees them, and whether it routes normally."""
+    def health(
+        self,
+        group_id: str,
+        by_zone: Mapping[str, tuple[int, int]],
+        *,
+        routing: Mapping[str, bool],
+        dns: Mapping[str, bool],
+    ) -> None:
+        """Healthy and unhealthy targets of a group as each zone's node sees them; by zone, whether there are enough of
+        them for the node to send to healthy ones only, and to stay in DNS.
+        """
         for zone, (healthy, unhealthy) in by_zone.items():
             for dimensions in ({_TG: group_id}, {_TG: group_id, _AZ: zone}):
                 self._gauge("HealthyHostCount", healthy, dimensions)
                 self._gauge("UnHealthyHostCount", unhealthy, dimensions)
-        for zone, normal in routing.items():
-            name = "HealthyStateRouting" if normal else "UnhealthyStateRouting"
-            for dimensions in ({_TG: group_id}, {_TG: group_id, _AZ: zone}):
-                self._gauge(name, 1, dimensions)
+        for what, states in (("Routing", routing), ("DNS", dns)):
+            for zone, enough in states.items():
+                name = f"HealthyState{what}" if enough else f"UnhealthyState{what}"
+                for dimensions in ({_TG: group_id}, {_TG: group_id, _AZ: zone}):
+                    self._gauge(name, 1, dimensions)
 
     # -- points ----------------------------------------------------------------------------------------------------
 

@@ -227,7 +227,11 @@ class DownstreamH1(AnsweringClient):
         self, decision: Forward, exchange: Exchange, prepared: Prepared, framing: RequestFraming | None
     ) -> None:
         self._decision = decision
-        self._tally = decision.tally if prepared.listenable else None
+        if prepared.listenable:
+            self._tally = decision.tally
+        else:
+            self._tally = None
+            exchange.invalid_dropped = prepared.settings.drop_invalid_fields
         upstream = decision.upstream
         if upstream.protocol is not _HTTP1:
             self.failed(Fault.PROTOCOL_MISMATCH)

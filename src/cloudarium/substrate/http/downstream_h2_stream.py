@@ -112,6 +112,7 @@ class DownstreamH2Stream:
         self._body_done = body_done
         self._prepared = prepared = Prepared(headers, client.info, listener.settings)
         exchange.headers = prepared.headers
+        exchange.invalid_dropped = prepared.headers is not headers
         fault = self._fault_of(exchange, prepared)
         if fault is not None:
             self.failed(fault)

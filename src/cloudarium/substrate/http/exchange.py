@@ -74,6 +74,8 @@ class Exchange:
     """Whether a stale pooled connection made it be sent a second time."""
     upgraded: bool = False
     """Whether it became a tunnel (WebSocket)."""
+    invalid_dropped: bool = False
+    """Whether fields with invalid names were left out of what the target got."""
     note: Any = None
     """The router's own; the engine never touches it."""
 

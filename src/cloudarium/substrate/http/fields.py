@@ -190,10 +190,14 @@ def _worsen(headers: Headers, tier: Tier, reason: str) -> None:
 
 
 def without_unlistenable(headers: Headers) -> Headers:
-    """The headers without those whose names are not letters, digits and hyphens (drop_invalid_header_fields)."""
+    """The headers without those whose names are not letters, digits and hyphens (drop_invalid_header_fields).
+
+    How the request was classified stays: that was about what came.
+    """
     if not headers.kinds & UNLISTENABLE:
         return headers
     kept = Headers()
+    kept.tier, kept.reason = headers.tier, headers.reason
     for name, value in headers.items:
         if not field_kind(name)[1] & UNLISTENABLE:
             kept.add(name, value)

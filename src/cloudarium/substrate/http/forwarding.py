@@ -98,7 +98,8 @@ class Prepared:
             and not (kinds & REPEATED and len(headers.get_all(b"host")) > 1)
         )
         """Nothing but the request line is left to look at."""
-        self.listenable = not kinds & UNLISTENABLE
+        self.listenable = not self.source.kinds & UNLISTENABLE
+        """Whether every field that came has a valid name."""
         self.repeatable = self.ordinary and self.keeps_alive[1] and len(block) > 1
         self.prefix = self.prefix_for_host(forwarded_host(headers, settings))
         if options - _HARMLESS_OPTIONS:

@@ -13,6 +13,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.attributes import target_group as group_attributes
 from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
+from cloudarium.services.elbv2.controllers.names import healthy_in_dns
 from cloudarium.services.elbv2.controllers.plane import Plane
 from cloudarium.services.elbv2.controllers.scaling import Scaling
 from cloudarium.services.elbv2.health.board import Board
@@ -109,6 +110,7 @@ class Minutes:
             targets = self._cloud.store.table(Target).find(scope, "target_group_arn", group_arn)
             by_zone: dict[str, tuple[int, int]] = {}
             routing: dict[str, bool] = {}
+            dns: dict[str, bool] = {}
             for zone in balancer.zones:
                 near = [t for t in targets if cross_zone or t.zone in (zone.name, "all")]
                 seen = [self._state(scope, target, zone.name) for target in near]
@@ -116,7 +118,8 @@ class Minutes:
                 by_zone[zone.name] = healthy, unhealthy
                 if near:
                     routing[zone.name] = thresholds.met(healthy, healthy + unhealthy)
-            publisher.health(arns.target_group_id(group_arn), by_zone, routing=routing)
+                    dns[zone.name] = healthy_in_dns(self._cloud, self._board, scope, group, zone.name)
+            publisher.health(arns.target_group_id(group_arn), by_zone, routing=routing, dns=dns)
 
     def _state(self, scope: Scope, target: Target, zone: str) -> str:
         overall = self._board.health(scope, target).state

@@ -85,19 +85,7 @@ class Names:
             group = self._cloud.store.table(TargetGroup).get(scope, group_arn)
             if group is None:
                 continue
-            attributes = group_attributes.TABLE.effective(group.attributes)
-            cross_zone = attributes["load_balancing.cross_zone.enabled"] != "false"
-            targets = [
-                target
-                for target in self._cloud.store.table(Target).find(scope, "target_group_arn", group_arn)
-                if target.draining_until is None and (cross_zone or target.zone in (zone, "all"))
-            ]
-            count, percentage = attributes[f"{_DNS}.count"], attributes[f"{_DNS}.percentage"]
-            thresholds = Thresholds(
-                None if count == "off" else int(count), None if percentage == "off" else int(percentage)
-            )
-            healthy = sum(self._board.health(scope, target).state == "healthy" for target in targets)
-            if targets and not thresholds.met(healthy, len(targets)):
+            if not healthy_in_dns(self._cloud, self._board, scope, group, zone):
                 return False
         return True
 
@@ -118,6 +106,21 @@ class Names:
         nodes = self.nodes(handle)
         some = random.sample(nodes, min(len(nodes), _ADDRESSES))
         return [node.public_ip if public and node.public_ip else node.private_ip for node in some]
+
+
+def healthy_in_dns(cloud: Cloud, board: Board, scope: Scope, group: TargetGroup, zone: str) -> bool:
+    """Whether a group has as many healthy targets for a zone's node as its DNS failover asks for, or no targets."""
+    attributes = group_attributes.TABLE.effective(group.attributes)
+    cross_zone = attributes["load_balancing.cross_zone.enabled"] != "false"
+    states = [
+        board.health(scope, target).state
+        for target in cloud.store.table(Target).find(scope, "target_group_arn", group.arn)
+        if cross_zone or target.zone in (zone, "all")
+    ]
+    states = [state for state in states if state not in ("draining", "unused")]
+    count, percentage = attributes[f"{_DNS}.count"], attributes[f"{_DNS}.percentage"]
+    thresholds = Thresholds(None if count == "off" else int(count), None if percentage == "off" else int(percentage))
+    return not states or thresholds.met(states.count("healthy"), len(states))
 
 
 def names_of(balancer: LoadBalancer) -> tuple[str, str]:

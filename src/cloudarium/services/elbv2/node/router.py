@@ -113,6 +113,8 @@ class NodeRouter:
             counts.non_compliant += 1
         if exchange.headers.kinds & UNLISTENABLE and exchange.upstream is not None:
             counts.forwarded_invalid_headers += 1
+        elif exchange.invalid_dropped and exchange.upstream is not None:
+            counts.dropped_invalid_headers += 1
         if record.logging:
             record.log.append(line(self._log_entry(exchange, note)))
             self._log_written()
