@@ -236,6 +236,16 @@ def test_what_comes_out_of_a_rewrite_must_be_a_url() -> None:
     assert isinstance(decision, Fail) and decision.status == 500
 
 
+def test_what_no_rewrite_matches_goes_on_as_it_came() -> None:
+    site = rewriting(
+        {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/v1/", "Replace": "/"}]}},
+        {"Type": "host-header-rewrite", "HostHeaderRewriteConfig": {"Rewrites": [{"Regex": "^a$", "Replace": "b"}]}},
+    )
+    exchange, decision = site.ask(target="/café x", host="odd host")
+    assert isinstance(decision, Forward) and decision.host is None
+    assert exchange.target == "/café x".encode()
+
+
 def test_listener_attributes_shape_answers() -> None:
     key = "routing.http.response.x_frame_options.header_value"
     attributes = {key: "DENY", "routing.http.response.server.enabled": "false"}

@@ -35,24 +35,27 @@ class Rewrites:
                 self._url = _compiled(transform["UrlRewriteConfig"])
 
     def apply(self, exchange: Exchange, note: Note) -> tuple[bytes | None, bool]:
-        """Rewrite the request's target in place; the Host to send, if another, and whether a result is not valid."""
+        """Rewrite the request's target in place; the Host to send, if another, and whether a result is not valid.
+
+        What no expression matches goes on as it came.
+        """
         host: bytes | None = None
         note.transform_status = "TransformSuccess"
         if self._host is not None:
             old = exchange.host.decode("latin-1")
             new = self._host[0].sub(self._host[1], old, count=1)
-            if not _HOST.fullmatch(new):
-                note.transform_status = "TransformInvalidHost"
-                return None, True
             if new != old:
+                if not _HOST.fullmatch(new):
+                    note.transform_status = "TransformInvalidHost"
+                    return None, True
                 host, note.transformed_host = new.encode("latin-1"), new
         if self._url is not None:
             old = exchange.target.decode("latin-1")
             new = self._url[0].sub(self._url[1], old, count=1)
-            if not _URI.fullmatch(new):
-                note.transform_status = "TransformInvalidPath"
-                return None, True
             if new != old:
+                if not _URI.fullmatch(new):
+                    note.transform_status = "TransformInvalidPath"
+                    return None, True
                 note.original_target, note.transformed_uri = exchange.target, new
                 exchange.target = new.encode("latin-1")
         return host, False
