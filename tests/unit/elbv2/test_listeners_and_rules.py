@@ -39,6 +39,8 @@ async def test_one_listener_per_port(api: Api, balancer: str, listener: str) -> 
     made = await api("create_listener", Port=81, **given)
     again = await api("create_listener", Port=81, **given)
     assert made == again, "the same again is the same"
+    error = await api.error("create_listener", Port=81, **given, Tags=[{"Key": "a", "Value": "b"}])
+    assert error.code == "DuplicateListener", "nothing is taken without effect"
     error = await api.error("modify_listener", ListenerArn=made["Listeners"][0]["ListenerArn"], Port=80)
     assert error.code == "DuplicateListener"
     moved = await api("modify_listener", ListenerArn=made["Listeners"][0]["ListenerArn"], Port=82)

@@ -106,6 +106,10 @@ async def test_the_same_again_is_the_same(api: Api, net: Net, balancer: str) -> 
     other = await api.error("create_load_balancer", Name="web", Subnets=net.subnets[1:])
     assert other.code == "DuplicateLoadBalancerName"
     assert other.message == "A load balancer with the same name 'web' exists, but with different settings"
+    given = {"Name": "web", "Subnets": net.subnets[:2], "Tags": [{"Key": "a", "Value": "b"}]}
+    assert (await api.error("create_load_balancer", **given)).code == "DuplicateLoadBalancerName"
+    await api("add_tags", ResourceArns=[balancer], Tags=given["Tags"])
+    assert (await api("create_load_balancer", **given))["LoadBalancers"][0]["LoadBalancerArn"] == balancer
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,9 @@ async def test_what_must_be_said(api: Api, net: Net, member: str) -> None:
 async def test_names_are_unique_unless_all_is_the_same(api: Api, net: Net, group: str) -> None:
     same = await api("create_target_group", Name="tg", Protocol="HTTP", Port=80, VpcId=net.vpc, TargetType="ip")
     assert same["TargetGroups"][0]["TargetGroupArn"] == group
-    other = await api.error("create_target_group", Name="tg", Protocol="HTTP", Port=81, VpcId=net.vpc, TargetType="ip")
-    assert other.code == "DuplicateTargetGroupName"
+    given = {"Name": "tg", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": "ip"}
+    for other in ({"Port": 81}, {"Tags": [{"Key": "a", "Value": "b"}]}):
+        assert (await api.error("create_target_group", **given | other)).code == "DuplicateTargetGroupName"
 
 
 async def test_health_checks_can_be_changed(api: Api, group: str) -> None:
@@ -229,6 +230,22 @@ async def test_there_is_a_limit(api: Api, group: str) -> None:
     error = await api.error("register_targets", TargetGroupArn=group, Targets=[{"Id": "10.0.0.8"}])
     assert error.code == "TooManyTargets"
     await api("register_targets", TargetGroupArn=group, Targets=many[:5])
+
+
+async def test_a_load_balancer_has_a_limit_too(api: Api, net: Net, group: str, listener: str, balancer: str) -> None:
+    """Counted when targets are registered and when a rule brings a further group."""
+    given = {"Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": "ip"}
+    other = (await api("create_target_group", Name="other", **given))["TargetGroups"][0]["TargetGroupArn"]
+    for arn, subnet in ((group, 0), (other, 2)):
+        addresses = [f"10.0.{subnet}.{n}" for n in range(100, 106)]
+        targets = [{"Id": address, "Port": port} for address in addresses for port in range(1, 101)]
+        await api("register_targets", TargetGroupArn=arn, Targets=targets)
+    default = {"Type": "forward", "TargetGroupArn": other}
+    port = {"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 90}
+    assert (await api.error("create_listener", DefaultActions=[default], **port)).code == "TooManyTargets"
+    again = [{"Id": "10.0.0.100", "Port": 101}]
+    error = await api.error("register_targets", TargetGroupArn=group, Targets=again)
+    assert error.code == "TooManyRegistrationsForTargetId"
 
 
 async def test_instances_are_looked_up(api: Api, net: Net) -> None:

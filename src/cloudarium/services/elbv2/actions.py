@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cloudarium.kernel.context import Context
@@ -14,11 +15,13 @@ from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.errors import invalid, invalid_configuration, target_group_not_found
 from cloudarium.services.elbv2.quotas import (
+    REGISTRATIONS_PER_TARGET_ID,
     RULES_PER_LOAD_BALANCER,
     TARGET_GROUPS_PER_ACTION,
     TARGET_GROUPS_PER_LOAD_BALANCER,
+    TARGETS_PER_LOAD_BALANCER,
 )
-from cloudarium.services.elbv2.resources import LoadBalancer, Rule, TargetGroup
+from cloudarium.services.elbv2.resources import LoadBalancer, Rule, Target, TargetGroup
 
 _CONFIGS = {
     "forward": ("TargetGroupArn", "ForwardConfig"),
@@ -185,6 +188,30 @@ def check_target_groups(
             "TooManyUniqueTargetGroupsPerLoadBalancer",
             "You've reached the limit on the number of unique target groups per load balancer across all listeners",
         )
+    if set(groups) - used:
+        check_target_counts(ctx, balancer.arn, used | set(groups))
+
+
+def check_target_counts(
+    ctx: Context, balancer_arn: str, groups: Collection[str], added: Collection[Target] = ()
+) -> None:
+    """Refuse target groups, with targets about to be added to one of them, that hold too many for a load balancer."""
+    table = ctx.table(Target)
+    per_group = [table.find(ctx.scope, "target_group_arn", arn) for arn in groups]
+    if sum(map(len, per_group)) + len(added) > TARGETS_PER_LOAD_BALANCER:
+        raise AwsError("TooManyTargets", f"The maximum number of targets for '{balancer_arn}' has been reached")
+    if added:
+        ids = [
+            t.id for new in added for t in (new, *table.find(ctx.scope, "id", new.id)) if t.target_group_arn in groups
+        ]
+    else:
+        ids = [target.id for targets in per_group for target in targets]
+    for target_id, times in Counter(ids).items():
+        if times > REGISTRATIONS_PER_TARGET_ID:
+            raise AwsError(
+                "TooManyRegistrationsForTargetId",
+                f"The target '{target_id}' has been registered as often as it can be with '{balancer_arn}'",
+            )
 
 
 def check_rule_count(ctx: Context, balancer_arn: str) -> None:

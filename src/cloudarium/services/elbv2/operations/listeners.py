@@ -48,7 +48,7 @@ def create_listener(ctx: Context, request: CreateListenerInputTypeDef) -> Answer
     others = table.find(ctx.scope, "load_balancer_arn", balancer.arn)
     if there := next((each for each in others if each.port == port), None):
         default = ctx.table(Rule).get(ctx.scope, there.default_rule_arn)
-        if default is None or (default.actions, there.protocol) != (parsed, protocol):
+        if default is None or (default.actions, there.protocol, tags and there.tags) != (parsed, protocol, tags):
             raise AwsError(
                 "DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer.arn}'"
             )

@@ -58,7 +58,7 @@ async def create_load_balancer(ctx: Context, request: CreateLoadBalancerInputTyp
 
     table = ctx.table(LoadBalancer)
     if same_name := table.find(ctx.scope, "name", name):
-        return _again(ctx, same_name[0], scheme, zones, groups)
+        return _again(ctx, same_name[0], scheme, zones, groups, tags)
     if table.count(ctx.scope) >= LOAD_BALANCERS:
         raise AwsError("TooManyLoadBalancers", "The maximum number of load balancers has been reached")
     balancer = LoadBalancer(
@@ -78,8 +78,16 @@ async def create_load_balancer(ctx: Context, request: CreateLoadBalancerInputTyp
     return {"LoadBalancers": [views.load_balancer(balancer, ctx.region)]}
 
 
-def _again(ctx: Context, there: LoadBalancer, scheme: str, zones: tuple[Zone, ...], groups: tuple[str, ...]) -> Answer:
-    if (there.scheme, there.zones, set(there.security_groups)) != (scheme, zones, set(groups)):
+def _again(
+    ctx: Context,
+    there: LoadBalancer,
+    scheme: str,
+    zones: tuple[Zone, ...],
+    groups: tuple[str, ...],
+    tags: dict[str, str],
+) -> Answer:
+    settings = there.scheme, there.zones, set(there.security_groups), tags and there.tags
+    if settings != (scheme, zones, set(groups), tags):
         raise AwsError(
             "DuplicateLoadBalancerName",
             f"A load balancer with the same name '{there.name}' exists, but with different settings",

@@ -72,7 +72,7 @@ async def create_target_group(ctx: Context, request: CreateTargetGroupInputTypeD
         health_check=health_check,
         created=there[0].created if there else ctx.clock.now(),
         attributes=there[0].attributes if there else {},
-        tags=there[0].tags if there else tags,
+        tags=tags or (there[0].tags if there else {}),
     )
     if there and there[0] != group:
         raise AwsError(

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.service import operation
+from cloudarium.services.elbv2.actions import check_target_counts
 from cloudarium.services.elbv2.attributes import target_group as attributes
 from cloudarium.services.elbv2.errors import invalid
 from cloudarium.services.elbv2.health.board import board_of
 from cloudarium.services.elbv2.lookup import group_of
-from cloudarium.services.elbv2.quotas import (
-    REGISTRATIONS_PER_TARGET_ID,
-    TARGETS_PER_LOAD_BALANCER,
-    TARGETS_PER_TARGET_GROUP,
-)
+from cloudarium.services.elbv2.quotas import TARGETS_PER_TARGET_GROUP
 from cloudarium.services.elbv2.registration import new_targets
 from cloudarium.services.elbv2.resources import Rule, Target, TargetGroup, target_key
 
@@ -58,17 +55,7 @@ def _check_counts(ctx: Context, group: TargetGroup, added: list[Target]) -> None
         )
     for balancer in {user.load_balancer_arn for user in ctx.table(Rule).find(ctx.scope, "target_groups", group.arn)}:
         rules = ctx.table(Rule).find(ctx.scope, "load_balancer_arn", balancer)
-        groups = {arn for rule in rules for arn in rule.target_groups}
-        count = sum(len(table.find(ctx.scope, "target_group_arn", arn)) for arn in groups)
-        if count + len(added) > TARGETS_PER_LOAD_BALANCER:
-            raise AwsError("TooManyTargets", f"The maximum number of targets for '{balancer}' has been reached")
-        for target in added:
-            same = sum(each.target_group_arn in groups for each in table.find(ctx.scope, "id", target.id))
-            if same >= REGISTRATIONS_PER_TARGET_ID:
-                raise AwsError(
-                    "TooManyRegistrationsForTargetId",
-                    f"The target '{target.id}' has been registered as often as it can be with '{balancer}'",
-                )
+        check_target_counts(ctx, balancer, {arn for rule in rules for arn in rule.target_groups}, added)
 
 
 @operation()
