@@ -120,6 +120,21 @@ async def test_target_that_hangs_is_504() -> None:
         assert (await p.router.record()).fault is Fault.TARGET_TIMEOUT
 
 
+async def test_a_flood_of_informational_responses_is_passed_on() -> None:
+    interim = b"HTTP/1.1 102 Processing\r\n\r\n" * 5000
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(interim + OK)
+        await reader.read()
+
+    async with target(script) as t, proxy(t) as p:
+        client = await p.client()
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert await client.exactly(len(interim)) == interim
+        assert (await client.response())[2] == b"ok"
+
+
 async def test_target_that_stops_within_its_body() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)

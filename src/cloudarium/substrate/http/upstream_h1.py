@@ -166,10 +166,10 @@ class UpstreamH1(asyncio.Protocol):
                     return
             else:
                 head = self._parse_head(data)
+                while head is not None and head.status < 200:
+                    data = self._take_informational(head, data)
+                    head = self._parse_head(data) if data else None
                 if head is None:
-                    return
-                if head.status < 200:
-                    self._take_informational(head, data)
                     return
             self._take_response(head, data, len(head.raw))
         elif self._state == _BODY:
@@ -206,21 +206,21 @@ class UpstreamH1(asyncio.Protocol):
         upstream.last_head = head
         return head
 
-    def _take_informational(self, head: ResponseHead, data: bytes) -> None:
+    def _take_informational(self, head: ResponseHead, data: bytes) -> bytes:
+        """Returns what is left of the data and still has a head to begin with."""
         downstream = self.downstream
         assert downstream is not None and downstream.exchange is not None
         rest = data[len(head.raw) :]
         if head.status == 101:
             if not downstream.takes_upgrade:
                 self._fail(Fault.RESPONSE_MALFORMED)
-                return
+                return b""
             self._state = _TUNNEL
             downstream.switched(head, rest)
-            return
+            return b""
         if head.status != 100:
             downstream.inform(head.raw)
-        if rest:
-            self.data_received(rest)
+        return rest
 
     def _take_response(self, head: ResponseHead, data: bytes, start: int) -> None:
         downstream = self.downstream
