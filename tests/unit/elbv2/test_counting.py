@@ -110,3 +110,20 @@ async def test_what_was_counted_before_access_logs_began_stays() -> None:
         counts, lines = state.collect()
         assert counts.nodes[NODE].requests == 1 and not lines
         await engine.close()
+
+
+async def test_a_changed_idle_timeout_holds_for_targets_that_are_there() -> None:
+    """Lowered below the targets' own, it ends the 502s of connections that they close first: AWS's advice."""
+
+    async def dial(eni_id: str, address: str, port: int) -> socket.socket:
+        raise ConnectionRefusedError
+
+    engine = ProxyEngine(asyncio.get_running_loop())
+    state = BalancerState(engine, dial, lambda: None)
+    for seconds in ("60", "5"):
+        groups = (fakes.group("g", fakes.target("a")),)
+        rule = fakes.rule(0, fakes.forward("g"))
+        state.apply(fakes.balancer(rule, groups=groups, idle_timeout__timeout_seconds=seconds))
+        (seat,) = state.nodes[NODE].groups[fakes.arn("g")].seats
+        assert seat.upstream.idle_timeout == float(seconds)
+    await engine.close()

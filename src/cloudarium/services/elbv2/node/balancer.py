@@ -112,6 +112,8 @@ class BalancerState:
             if view is None:
                 view = node.groups[arn] = GroupView(node.snap.zone, make_upstream, self._release, node.snap.first)
             view.update(group, self._now)
+            for seat in view.seats:
+                seat.upstream.idle_timeout = idle_timeout
 
     def _release(self, upstream: Upstream) -> None:
         """Deregistration is over: what is still under way at the target ends with an error, as on AWS."""
