@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from tests.support import accesslog
+from tests.support import accesslog, metrics
 from tests.support.aws import Account
 from tests.support.cloud import until
 from tests.support.programs import Program
@@ -110,6 +110,23 @@ def test_each_request_becomes_a_line(account: Account, program: Callable[[str], 
 
     late = by_path["/late"]
     assert (late["elb_status_code"], late["target_status_code"]) == ("460", "-")
+
+
+def test_the_last_lines_of_a_deleted_load_balancer_arrive(account: Account) -> None:
+    """And what was counted in its last minute."""
+    stack, bucket = Stack(account), f"last-{account.number}"
+    balancer = stack.load_balancer()
+    stack.listener(balancer, fixed(200, "hello"))
+    enable(account, balancer["LoadBalancerArn"], bucket)
+    account.cloud.advance("5m")
+    assert account.curl(balancer["DNSName"], "/last").status == 200
+    account.elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+    account.cloud.advance("1m")
+    assert [entry["request"].split()[1] for entry in accesslog.read(account.s3, bucket)] == [
+        f"http://{balancer['DNSName']}:80/last"
+    ]
+    name = metrics.load_balancer_name(balancer["LoadBalancerArn"])
+    assert metrics.total(account, "HTTP_Fixed_Response_Count", LoadBalancer=name) == 1
 
 
 def test_files_are_named_as_aws_names_them(account: Account) -> None:

@@ -13,6 +13,7 @@ from tests.unit.elbv2.conftest import SCOPE, Api, Net
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.elbv2 import scaling
 from cloudarium.services.elbv2.controllers.balancers import Balancers
+from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
 from cloudarium.services.elbv2.controllers.names import Names
 from cloudarium.services.elbv2.controllers.scaling import Scaling
 from cloudarium.services.elbv2.health.board import board_of
@@ -110,6 +111,9 @@ class Plane:
     async def wait_until_served(self, arn: str) -> bool:
         return True
 
+    async def hand_over(self, arn: str) -> None:
+        pass
+
     def drop(self, arn: str) -> None:
         self.served = []
 
@@ -122,7 +126,7 @@ class Site:
         self.clock = api.cloud.clock
         self.table = api.cloud.store.table(LoadBalancer)
         self.plane = Plane(api.cloud)
-        self.controller = Balancers(api.cloud, self.plane)  # type: ignore[arg-type]
+        self.controller = Balancers(api.cloud, self.plane, LogDelivery(api.cloud))  # type: ignore[arg-type]
         self.names = Names(api.cloud, board_of(api.cloud))
 
     def want(self, layers: int) -> None:

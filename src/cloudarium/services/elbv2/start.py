@@ -33,10 +33,11 @@ class Running:
         self.plane = Plane(cloud, board, self.workers)
         self.names = Names(cloud, board)
         self.clients = Clients(cloud, self.plane, self.names)
-        self.balancers = Balancers(cloud, self.plane)
+        logs = LogDelivery(cloud)
+        self.balancers = Balancers(cloud, self.plane, logs)
         self.draining = Draining(cloud)
         self.checks = Checks(cloud, board, self.plane)
-        self.minutes = Minutes(cloud, board, self.plane, LogDelivery(cloud), Scaling(cloud, self.workers))
+        self.minutes = Minutes(cloud, board, self.plane, logs, Scaling(cloud, self.workers))
         self._cloud = cloud
         watch_instances(cloud, board)
 

@@ -17,6 +17,7 @@ from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
+from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
 from cloudarium.services.elbv2.controllers.plane import Key, Plane
 from cloudarium.services.elbv2.resources import LoadBalancer, Node, Zone, node_key
 
@@ -36,9 +37,10 @@ _TRY_AGAIN = 60.0
 class Balancers:
     """Reconciles load balancers."""
 
-    def __init__(self, cloud: Cloud, plane: Plane) -> None:
+    def __init__(self, cloud: Cloud, plane: Plane, logs: LogDelivery) -> None:
         self._cloud = cloud
         self._plane = plane
+        self._logs = logs
         self._balancers = cloud.store.table(LoadBalancer)
         self._nodes = cloud.store.table(Node)
 
@@ -54,6 +56,8 @@ class Balancers:
         balancer = self._balancers.get(scope, arn)
         nodes = self._nodes.find(scope, "load_balancer_arn", arn)
         if balancer is None:
+            await self._plane.hand_over(arn)
+            await self._logs.finish(scope, arn)
             self._plane.drop(arn)
             for node in nodes:
                 await self._remove_node(ctx, node)

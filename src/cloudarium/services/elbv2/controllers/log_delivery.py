@@ -21,6 +21,8 @@ from cloudarium.services.elbv2.resources import LoadBalancer, Node
 
 log = logging.getLogger(__name__)
 
+INTERVAL = 300
+"""Cloud seconds that a file covers."""
 _MOST_LINES = 200_000
 """Lines kept of one node between deliveries; logging is best effort, as on AWS."""
 
@@ -31,6 +33,14 @@ class LogDelivery:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._waiting: dict[tuple[Scope, str], dict[str, list[str]]] = {}
+        self._deleted: dict[tuple[Scope, str], LoadBalancer] = {}
+        """Load balancers whose last lines may still come; the attributes say where to."""
+        self._balancers = cloud.store.table(LoadBalancer)
+        self._balancers.watch(self._changed)
+
+    def _changed(self, scope: Scope, key: str, old: LoadBalancer | None, new: LoadBalancer | None) -> None:
+        if new is None and old is not None:
+            self._deleted[(scope, key)] = old
 
     def take(self, scope: Scope, balancer_arn: str, lines: dict[str, list[str]]) -> None:
         """Keep lines until the next delivery."""
@@ -45,21 +55,31 @@ class LogDelivery:
         """Write a file per node for the interval that ends at ``end`` (cloud seconds)."""
         waiting, self._waiting = self._waiting, {}
         for (scope, arn), by_address in waiting.items():
-            balancer = self._cloud.store.table(LoadBalancer).get(scope, arn)
-            if balancer is None:
-                continue
-            attributes = balancer_attributes.TABLE.effective(balancer.attributes)
-            bucket, prefix = attributes["access_logs.s3.bucket"], attributes["access_logs.s3.prefix"]
-            if not bucket:
-                continue
-            for address, lines in by_address.items():
-                key = object_key(prefix, scope, arn, end, address)
-                body = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=int(end))
-                try:
-                    aws = self._cloud.context(scope, "elasticloadbalancing").aws
-                    await aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
-                except AwsError as error:
-                    log.warning("access log %s could not be written to %s: %s", key, bucket, error)
+            balancer = self._balancers.get(scope, arn) or self._deleted.get((scope, arn))
+            if balancer is not None:
+                await self._write(scope, balancer, by_address, end)
+
+    async def finish(self, scope: Scope, balancer_arn: str) -> None:
+        """A load balancer was deleted and its nodes handed over their last lines: deliver them."""
+        balancer = self._deleted.pop((scope, balancer_arn), None)
+        by_address = self._waiting.pop((scope, balancer_arn), {})
+        if balancer is not None:
+            now = self._cloud.clock.now()
+            await self._write(scope, balancer, by_address, now - now % INTERVAL + INTERVAL)
+
+    async def _write(self, scope: Scope, balancer: LoadBalancer, by_address: dict[str, list[str]], end: float) -> None:
+        attributes = balancer_attributes.TABLE.effective(balancer.attributes)
+        bucket, prefix = attributes["access_logs.s3.bucket"], attributes["access_logs.s3.prefix"]
+        if not bucket:
+            return
+        for address, lines in by_address.items():
+            key = object_key(prefix, scope, balancer.arn, end, address)
+            body = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=int(end))
+            try:
+                aws = self._cloud.context(scope, "elasticloadbalancing").aws
+                await aws.s3.put_object(Bucket=bucket, Key=key, Body=body)
+            except AwsError as error:
+                log.warning("access log %s could not be written to %s: %s", key, bucket, error)
 
 
 def object_key(prefix: str, scope: Scope, balancer_arn: str, end: float, address: str) -> str:

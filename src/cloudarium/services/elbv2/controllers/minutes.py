@@ -12,9 +12,9 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.attributes import target_group as group_attributes
-from cloudarium.services.elbv2.controllers.log_delivery import LogDelivery
+from cloudarium.services.elbv2.controllers.log_delivery import INTERVAL, LogDelivery
 from cloudarium.services.elbv2.controllers.names import healthy_in_dns
-from cloudarium.services.elbv2.controllers.plane import Plane
+from cloudarium.services.elbv2.controllers.plane import Key, Plane
 from cloudarium.services.elbv2.controllers.scaling import Scaling
 from cloudarium.services.elbv2.health.board import Board
 from cloudarium.services.elbv2.metrics import Publisher
@@ -26,7 +26,6 @@ from cloudarium.services.elbv2.resources import LoadBalancer, Rule, Target, Targ
 log = logging.getLogger(__name__)
 
 _MINUTE = 60
-_LOG_INTERVAL = 300
 _ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 
 
@@ -41,8 +40,8 @@ class Minutes:
         self._scaling = scaling
         self._balancers = cloud.store.table(LoadBalancer)
         self._timer: Timer | None = None
-        self._counts: dict[str, Counts] = {}
-        """What was counted in the minute that runs, by load balancer ARN."""
+        self._counts: dict[Key, Counts] = {}
+        """What was counted in the minute that runs, also at load balancers deleted within it."""
         self._balancers.watch(lambda scope, key, old, new: self.start())
 
     def start(self) -> None:
@@ -66,28 +65,26 @@ class Minutes:
     async def _turn(self, boundary: float) -> None:
         await self._plane.workers.collect()
         counts, self._counts = self._counts, {}
-        for arn, of_balancer in counts.items():
-            self._publish_traffic(arn, of_balancer, boundary - 1)
+        for (scope, arn), of_balancer in counts.items():
+            self._publish_traffic(scope, arn, of_balancer, boundary - 1)
         self._scaling.review(boundary)
         await self._plane.retire_idle()
         for scope, balancer in self._balancers.everywhere():
             self._publish_health(scope, balancer, boundary - 1)
-        if boundary % _LOG_INTERVAL == 0:
+        if boundary % INTERVAL == 0:
             await self._logs.deliver(boundary)
 
     def collected(self, worker: int, collected: wire.Collected) -> None:
         """Counters and log lines of a worker came in, asked for or not."""
         for arn, counts in collected.counts.items():
-            self._counts.setdefault(arn, Counts()).take(counts)
+            if (scope := self._plane.scopes.get(arn)) is not None:
+                self._counts.setdefault((scope, arn), Counts()).take(counts)
         for arn, lines in collected.logs.items():
             if (scope := self._plane.scopes.get(arn)) is not None:
                 self._logs.take(scope, arn, lines)
         self._scaling.measured(self._plane.scopes, worker, collected)
 
-    def _publish_traffic(self, arn: str, counts: Counts, at: float) -> None:
-        scope = self._plane.scopes.get(arn)
-        if scope is None:
-            return
+    def _publish_traffic(self, scope: Scope, arn: str, counts: Counts, at: float) -> None:
         targets = {}
         for group_arn in {each for groups in counts.groups.values() for each in groups}:
             found = self._cloud.store.table(Target).find(scope, "target_group_arn", group_arn)

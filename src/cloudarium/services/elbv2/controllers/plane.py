@@ -123,6 +123,11 @@ class Plane:
         """Give a client's connection to a node."""
         self.workers[self.workers.for_layer(node.layer)].post(message, [fd])
 
+    async def hand_over(self, arn: str) -> None:
+        """Have what a load balancer's nodes counted and logged handed over, before they go."""
+        if arn in self.scopes:
+            await self.workers.collect()
+
     def drop(self, arn: str) -> None:
         """Stop serving a load balancer."""
         for worker in self._sent.pop(arn, ()):
