@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -97,6 +98,10 @@ def query(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"Field": "query-string", "QueryStringConfig": {"Values": values}}
 
 
+def header_regex(value: str) -> dict[str, Any]:
+    return {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-K", "RegexValues": [value]}}
+
+
 def method(*values: str) -> dict[str, Any]:
     return {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": list(values)}}
 
@@ -131,6 +136,16 @@ def matches(condition: dict[str, Any], **request: Any) -> bool:
         (query(("k", r"\*")), {"target": "/?k=*"}, True),
         (query(("k", r"\*")), {"target": "/?k=x"}, False),
         (query(("k", "x")), {"target": "/"}, False),
+        (query(("k", "*")), {"target": "/?k"}, True),
+        (query(("k", "*b")), {"target": "/?k=a&c=b"}, False),
+        (query(("", "b?")), {"target": "/?a=1&bb=2"}, False),
+        (query(("k", "a+b")), {"target": "/?k=a+b"}, True),
+        (query(("a", "1"), ("", "x")), {"target": "/?k=X"}, True),
+        (header("X-K", "a.c (d)"), {"headers": {"X-K": "A.C (D)"}}, True),
+        (header("X-K", "a.c"), {"headers": {"X-K": "abc"}}, False),
+        (header("X-K", "*"), {"headers": {"X-K": ""}}, True),
+        (header_regex("^a[^c]*b$"), {"headers": {"X-K": "axb"}}, True),
+        (header_regex("^b"), {"headers": {"X-K": "ab"}}, False),
         (source("10.0.0.0/8", "127.0.0.0/8"), {}, True),
         (source("10.0.0.0/8"), {}, False),
         (source("2001:db8::/32"), {"source": "2001:db8::1"}, True),
@@ -140,6 +155,46 @@ def matches(condition: dict[str, Any], **request: Any) -> bool:
 )
 def test_conditions(condition: dict[str, Any], request_: dict[str, Any], expected: bool) -> None:
     assert matches(condition, **request_) is expected
+
+
+class Sent:
+    """A request with this target and these values of X-K."""
+
+    method, host = b"GET", b"a"
+
+    def __init__(self, target: str = "/", *values: bytes) -> None:
+        self.target = target.encode()
+        self.headers, self.values = self, values
+        self.connection = None
+
+    def get_all(self, lower_name: bytes) -> list[bytes]:
+        return list(self.values)
+
+
+def test_values_of_a_repeated_field_count_each_by_itself() -> None:
+    assert RuleMatcher([[header_regex("^b$")]]).match(Sent("/", b"a", b"b")) == 0
+    assert RuleMatcher([[header_regex("a[^c]*b")]]).match(Sent("/", b"a", b"b")) == 1
+    assert RuleMatcher([[header("X-K", "a*b")]]).match(Sent("/", b"a", b"b")) == 1
+
+
+@given(st.lists(st.tuples(st.text("ab*?", max_size=3), st.text("ab*?", max_size=3)), min_size=1, max_size=3), st.data())
+def test_queries_match_as_each_parameter_would(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
+    sent = data.draw(st.lists(st.tuples(st.text("ab", max_size=3), st.text("ab", min_size=1, max_size=3)), min_size=1))
+    expected = any(
+        (not key or plainly(key, name)) and plainly(value, text) for key, value in pairs for name, text in sent
+    )
+    target = "/?" + "&".join(f"{name}={text}" for name, text in sent)
+    assert (RuleMatcher([[query(*pairs)]]).match(Sent(target)) == 0) == expected
+
+
+def test_many_parameters_and_fields_cost_little() -> None:
+    """A node decides for every load balancer on one thread."""
+    rules = [[query(*((f"k{rule}*", f"v{n}?") for n in range(5)))] for rule in range(50)]
+    rules += [[header("X-K", f"*a*{n}*b?", "x")] for n in range(50)]
+    request = Sent("/?" + "&".join(f"%61{n}=x" for n in range(1700)), *[b"a"] * 12_000)
+    began = time.perf_counter()
+    assert RuleMatcher(rules).match(request) == 100
+    assert time.perf_counter() - began < 0.4, "it was more than a second when each was looked at by itself"
 
 
 def test_every_condition_of_a_rule_counts_and_any_value_of_a_condition() -> None:

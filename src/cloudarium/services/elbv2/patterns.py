@@ -60,6 +60,13 @@ def expression(pattern: str) -> str:
     return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" + last
 
 
+def expression_within(pattern: str, character: str) -> str:
+    """The regular expression (RE2's, without anchors) of a pattern whose wildcards stand for `character` only."""
+    wild = {"*": f"{character}*", "?": character}
+    tokens = re.findall(r"\\.|.|\\$", pattern, re.DOTALL)
+    return "".join(wild.get(token) or re.escape(token[1] if len(token) == 2 else token) for token in tokens)
+
+
 def _pieces(pattern: str) -> list[str]:
     """The pattern split at its stars; each piece an expression of fixed length."""
     pieces = [""]
@@ -75,8 +82,10 @@ def _pieces(pattern: str) -> list[str]:
     return pieces
 
 
-def regex(text: str, *, ignore_case: bool = False) -> Regex:
+def regex(text: str, *, ignore_case: bool = False, lines: bool = False) -> Regex:
     """Compile a regular expression of a rule; raises ``ValueError`` for what is malformed or what AWS does not take.
+
+    With ``lines`` it is about each line of a text by itself, so that one search answers for many.
 
     RE2, like AWS, has no lookaheads, lookbehinds, backreferences, atomic groups, possessive quantifiers and recursion,
     and so it needs no more than linear time. Unicode character classes it has, and AWS has not.
@@ -88,10 +97,10 @@ def regex(text: str, *, ignore_case: bool = False) -> Regex:
         raise ValueError("Unicode character classes are not supported")
     options = re2.Options()
     options.log_errors = False
-    options.dot_nl = True
+    options.dot_nl, options.never_nl = not lines, lines
     options.case_sensitive = not ignore_case
     try:
-        return cast(Regex, re2.compile(text, options))
+        return cast(Regex, re2.compile(f"(?m){text}" if lines else text, options))
     except re2.error as error:
         reason = error.args[0] if error.args else ""
         raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error

@@ -12,11 +12,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
 from cloudarium.services.elbv2.node.pattern_index import PatternIndex
-from cloudarium.services.elbv2.patterns import Regex, expression, regex
+from cloudarium.services.elbv2.patterns import Regex, expression_within, regex
 
 _REMEMBERED = 4096
 _REMEMBERED_LENGTH = 512
@@ -201,47 +202,62 @@ def _source_test(cidrs: Sequence[str]) -> Test:
 
 def _header_test(config: Mapping[str, Any]) -> Test:
     name = config["HttpHeaderName"].lower().encode()
-    patterns = [_folded(value) for value in config.get("Values", ())]
-    patterns += [regex(value).search for value in config.get("RegexValues", ())]
+    searches: list[Callable[[str], object]] = []
+    if values := config.get("Values"):
+        wanted = "|".join(expression_within(value, ".") for value in values)
+        searches.append(regex(f"^(?:{wanted})$", ignore_case=True, lines=True).search)
+    searches += [regex(value, lines=True).search for value in config.get("RegexValues", ())]
 
     def test(request: Request) -> bool:
-        for value in request.headers.get_all(name):
-            text = value.decode("latin-1")
-            for matches in patterns:
-                if matches(text) is not None:
-                    return True
-        return False
+        found = request.headers.get_all(name)
+        if not found:
+            return False
+        text = b"\n".join(found).decode("latin-1")
+        return any(search(text) is not None for search in searches)
 
     return test
-
-
-def _folded(pattern: str) -> Callable[[str], object]:
-    return re.compile(expression(pattern), re.IGNORECASE | re.DOTALL).fullmatch
 
 
 def _query_test(pairs: Sequence[Mapping[str, str]]) -> Test:
-    wanted = [(_folded(pair["Key"]) if pair.get("Key") else None, _folded(pair["Value"])) for pair in pairs]
+    wanted = []
+    for pair in pairs:
+        value = expression_within(pair["Value"], _IN_LINE)
+        key = expression_within(pair["Key"], _IN_LINE) + _EQUALS if pair.get("Key") else _ANY_KEY
+        wanted.append(key + value)
+    search = regex(f"^(?:{'|'.join(wanted)})$", ignore_case=True, lines=True).search
 
     def test(request: Request) -> bool:
-        query = request.target.partition(b"?")[2]
-        if not query:
-            return False
-        for part in query.decode("latin-1").split("&"):
-            key, equals, value = part.partition("=")
-            for key_matches, value_matches in wanted:
-                if key_matches is not None and not _either(key_matches, key):
-                    continue
-                if _either(value_matches, value) or (
-                    key_matches is None and not equals and _either(value_matches, key)
-                ):
-                    return True
-        return False
+        return b"?" in request.target and search(_query_lines(request.target)) is not None
 
     return test
 
 
-def _either(matches: Callable[[str], object], text: str) -> bool:
-    """Whether the text matches as sent or with its percent encoding undone."""
-    if matches(text) is not None:
-        return True
-    return ("%" in text or "+" in text) and matches(unquote_plus(text, errors="replace")) is not None
+_EQUALS, _BARE = "\x1e", "\x1d"
+_IN_LINE = r"[^\n\x1d\x1e]"
+_ANY_KEY = f"(?:{_IN_LINE}*{_EQUALS}|{_BARE})"
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+@lru_cache(maxsize=8)
+def _query_lines(target: bytes) -> str:
+    """A query's parameters, a line each, so that one search answers a condition however many there are.
+
+    A name stands before ``_EQUALS`` and its value, each as sent and with its percent encoding undone; what has no
+    equals sign also stands after ``_BARE``, as a value without a name. Control characters are not seen, as documented.
+    """
+    lines: list[str] = []
+    query = target.partition(b"?")[2].decode("latin-1")
+    for part in dict.fromkeys(query.split("&")) if query else ():
+        name, equals, value = part.partition("=")
+        names = _readings(name)
+        lines += [f"{each}{_EQUALS}{reading}" for each in names for reading in _readings(value)]
+        if not equals:
+            lines += [_BARE + each for each in names]
+    return "\n".join(lines)
+
+
+def _readings(text: str) -> tuple[str, ...]:
+    """A text as sent and, where that is another, with its percent encoding undone."""
+    if text.isprintable() and "%" not in text and "+" not in text:
+        return (text,)
+    return tuple({_CONTROL.sub("\x7f", each) for each in (text, unquote_plus(text, errors="replace"))})
