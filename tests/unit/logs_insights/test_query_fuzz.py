@@ -16,7 +16,22 @@ LINES = [
     '{"n": 99999999999999999999999, "s": "", "big": -9e18}', "",
 ]  # fmt: skip
 _FIELDS = st.sampled_from(
-    ["n", "s", "j.x.0", "@timestamp", "@message", "@logStream", "bytes", "nope", "js", "js.x", "p"]
+    [
+        "n",
+        "s",
+        "j.x.0",
+        "true",
+        "split(s, 'a')",
+        "queryEndTime()",
+        "@timestamp",
+        "@message",
+        "@logStream",
+        "bytes",
+        "nope",
+        "js",
+        "js.x",
+        "p",
+    ]
 )
 _CONSTANTS = st.sampled_from(
     ["1", "1e18", "big", "'infinity'", "2 ^ 2000", "0", "-2.5", "1e300", "'a'", "''", "'1'", '"x\'y"']
@@ -24,9 +39,15 @@ _CONSTANTS = st.sampled_from(
 _BINARY = st.sampled_from(["+", "-", "*", "/", "%", "^", "=", "!=", "<", ">=", "and", "or"])
 _ONE = st.sampled_from(
     ["abs", "ceil", "floor", "log", "sqrt", "ispresent", "isempty", "isblank", "trim", "strlen", "toupper", "jsonParse",
-     "jsonStringify", "fromMillis", "toMillis", "isValidIp", "isValidIpV6", "unmask", "not "]
+     "jsonStringify", "fromMillis", "toMillis", "isValidIp", "isValidIpV6", "unmask", "not ", "round", "toNumber",
+     "toInt", "toLong", "toDouble", "isNumeric", "messageSize", "jsonArraySize", "ipv4ToNumber", "isPrivateIP",
+     "isPublicIP", "isReservedIP", "urlencode", "urldecode", "base64encode", "base64decode", "hexToAscii", "hexToDec",
+     "decToHex", "md5", "sha256"]
 )  # fmt: skip
-_TWO = st.sampled_from(["greatest", "least", "coalesce", "concat", "strcontains", "ltrim", "substr", "case"])
+_TWO = st.sampled_from(
+    ["greatest", "least", "coalesce", "concat", "strcontains", "ltrim", "substr", "case", "round", "jsonArrayContains",
+     "startsWith", "endsWith", "split"]
+)  # fmt: skip
 _OTHER = ["like 'a'", "not like /a|b/", "in [1, 'a']", "not in ['x']", "=~ /^$/"]
 
 
@@ -40,6 +61,13 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         inner.map(lambda e: f"dateceil({e}, 1mo)"),
         inner.map(lambda e: f"isIpInSubnet({e}, '10.0.0.0/9')"),
         inner.map(lambda e: f"if({e}, {e}, 'z')"),
+        inner.map(lambda e: f"haversine({e}, 1, n, {e})"),
+        inner.map(lambda e: f"strcontains({e}, 'A', {e})"),
+        inner.map(lambda e: f"regexReplace({e}, '(a|1)', '<\\1>')"),
+        inner.map(lambda e: f"formatDate({e}, '%F %T %s %z', 'Europe/Berlin')"),
+        inner.map(lambda e: f"formatDate({e}, '%j %p', '-11:30')"),
+        inner.map(lambda e: f"parseDate({e}, 'yyyy', 'Asia/Tokyo')"),
+        inner.map(lambda e: f"parseDate({e}, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")"),
     )
 
 

@@ -1,10 +1,17 @@
-"""IP addresses in SQL: DuckDB's own type for them is an extension that would have to be fetched."""
+"""IP addresses in SQL: DuckDB's own type for them is an extension that would have to be fetched.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-operations-functions.html#CWL_QuerySyntax-IPaddress-functions
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Sequence
 
-from cloudarium.services.logs.insights.compile.sql import literal
+from cloudarium.services.logs.insights.compile import sql
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, literally
+from cloudarium.services.logs.insights.compile.sql import Value, literal, value
+from cloudarium.services.logs.insights.language.lexer import QueryFault
 
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _V4 = literal(rf"({_OCTET}\.){{3}}{_OCTET}")
@@ -79,3 +86,68 @@ def _digits_v6(text: str) -> str:
     )
     padded = f"array_to_string(list_transform({filled}, lambda part: lpad(part, 4, '0')), '')"
     return f"list_transform([{halves}], lambda halves: {padded})[1]"
+
+
+# -- functions ---------------------------------------------------------------------------------------------------------
+
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""RFC 1918."""
+_RESERVED = (
+    "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    "::/127", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10", "ff00::/8",
+)  # fmt: skip
+"""What IANA keeps for special purposes, without RFC 1918's; AWS does not list its ranges."""
+
+
+def _subnet(versions: tuple[int, ...]) -> Function:
+    def made(given: Sequence[Value]) -> Value:
+        written = literally(given[1], "A subnet")
+        try:
+            network = ipaddress.ip_network(written, strict=False)
+        except ValueError as error:
+            raise QueryFault(f"invalid subnet: {written[:60]}", 0, 0) from error
+        if network.version not in versions:
+            raise QueryFault(f"invalid subnet: {written[:60]}", 0, 0)
+        return value(within(sql.scalar(given[0]), network), "bool")
+
+    return made
+
+
+def _valid(*tests: Callable[[str], str]) -> Function:
+    return lambda given: value("(" + " OR ".join(test(sql.scalar(given[0])) for test in tests) + ")", "bool")
+
+
+def _to_number(given: Sequence[Value]) -> Value:
+    text = sql.scalar(given[0])
+    return value(f"(CASE WHEN {is_v4(text)} THEN CAST({_bits_v4(text)} AS DOUBLE) END)", "number")
+
+
+def _among(text: str, networks: Sequence[str]) -> str:
+    """Whether an SQL text is an address of one of several networks."""
+    keys = [range_of(each) for each in networks]
+    tests = " OR ".join(f"place BETWEEN '{found[0]}' AND '{found[1]}'" for found in keys if found is not None)
+    return f"COALESCE(list_transform([{key(text)}], lambda place: {tests})[1], false)"
+
+
+def _ranged(*networks: str) -> Function:
+    return lambda given: value(_among(sql.scalar(given[0]), networks), "bool")
+
+
+def _public(given: Sequence[Value]) -> Value:
+    text = sql.scalar(given[0])
+    return value(f"(({is_v4(text)} OR {is_v6(text)}) AND NOT {_among(text, (*_PRIVATE, *_RESERVED))})", "bool")
+
+
+FUNCTIONS: Functions = {
+    "isvalidip": (1, 1, _valid(is_v4, is_v6)),
+    "isvalidipv4": (1, 1, _valid(is_v4)),
+    "isvalidipv6": (1, 1, _valid(is_v6)),
+    "isipinsubnet": (2, 2, _subnet((4, 6))),
+    "isipv4insubnet": (2, 2, _subnet((4,))),
+    "isipv6insubnet": (2, 2, _subnet((6,))),
+    "ipv4tonumber": (1, 1, _to_number),
+    "isprivateip": (1, 1, _ranged(*_PRIVATE)),
+    "ispublicip": (1, 1, _public),
+    "isreservedip": (1, 1, _ranged(*_RESERVED)),
+}

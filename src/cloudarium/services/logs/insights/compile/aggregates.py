@@ -1,6 +1,7 @@
 """Functions of many events: what ``stats`` can calculate.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html and
+CWL_QuerySyntax-timeseries-functions.html, which writes its functions in two ways.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from cloudarium.services.logs.insights.compile import sql
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
+from cloudarium.services.logs.insights.language.periods import MILLISECONDS
 
 _NUMERIC = {
     "sum": "sum({})",
@@ -21,19 +23,29 @@ _NUMERIC = {
 _EXTREMES = {"min": ("min", "arg_min"), "max": ("max", "arg_max")}
 _BY_TIME = {"earliest": "arg_min", "latest": "arg_max"}
 _BY_TEXT = {"sortsfirst": "min", "sortslast": "max"}
-NAMES = frozenset({"count", "count_distinct", "pct", *_NUMERIC, *_EXTREMES, *_BY_TIME, *_BY_TEXT})
+_OVER_TIME = {
+    "count_over_time": "count", "countovertime": "count", "sum_over_time": "sum", "sumovertime": "sum",
+}  # fmt: skip
+NOT_BUILT = frozenset({"histogram", "values"})
+"""What the keys of a histogram's map are called is not documented, nor anything of ``values`` but its name."""
+NAMES = frozenset(
+    {"count", "count_distinct", "pct", "rate", *_NUMERIC, *_EXTREMES, *_BY_TIME, *_BY_TEXT, *_OVER_TIME, *NOT_BUILT}
+)
 
 
 def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]) -> Value:
     """A function over a group of events. ``moment`` gives the SQL by which events are earlier or later."""
-    name, wanted = node.name, {"count": (0, 1), "pct": (2, 2)}.get(node.name, (1, 1))
-    if (node.star and name != "count") or not wanted[0] <= len(given) <= wanted[1]:
+    wanted = {"count": (0, 1), "pct": (2, 2), "rate": (2, 2)}.get(node.name, (1, 1))
+    name = _OVER_TIME.get(node.name, node.name)
+    if (node.star and node.name != "count") or not wanted[0] <= len(given) <= wanted[1]:
         raise QueryFault(f"wrong number of arguments for function {name}", node.start, node.end)
     if name == "count":
         return value(f"count({given[0].sql})" if given else "count(*)", "number")
     if name == "count_distinct":
         return value(f"count(DISTINCT {given[0].sql})", "number")
     first = given[0]
+    if name == "rate":
+        raise QueryFault("rate needs a field and a period", node.start, node.end)
     if name == "pct":
         part = given[1].constant
         if not isinstance(part, float) or not 0 <= part <= 100:
@@ -51,3 +63,14 @@ def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]
     if name in _BY_TIME:
         return value(f"{_BY_TIME[name]}({first.sql}, {moment()})", first.kind)
     return value(f"{_BY_TEXT[name]}({sql.text(first)})", "text")
+
+
+def rate(of: Value, period: tree.Period, moment: str) -> Value:
+    """By how much a field changes in a period: from its first value to the last one, by the time that lies between."""
+    if period.unit not in MILLISECONDS:
+        raise QueryFault("rate needs a period of a fixed length", period.start, period.end)
+    number = f"CAST({sql.number(of)} AS DOUBLE)"
+    known = f"FILTER (WHERE {number} IS NOT NULL)"
+    change = f"(arg_max({number}, {moment}) {known} - arg_min({number}, {moment}) {known})"
+    time = f"NULLIF(max({moment}) {known} - min({moment}) {known}, 0)"
+    return value(f"({change} * {period.count * MILLISECONDS[period.unit]} / {time})", "number")

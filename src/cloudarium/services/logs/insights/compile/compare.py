@@ -1,4 +1,7 @@
-"""Comparisons: as numbers where both sides are numbers, else as texts. A value that is missing equals nothing."""
+"""Comparisons: as numbers where both sides are numbers, as truths where one side is one, else as texts.
+
+A value that is missing equals nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,18 @@ _NUMERIC = ("number", "bool")
 
 
 def compared(operator: str, left: Value, right: Value) -> Value:
-    """``= != < <= > >=`` of two values."""
+    """``= != < <= > >=`` of two values. Maps and lists compare with nothing."""
+    made = _compared(operator, left, right)
+    tests = [test for each in (left, right) if (test := sql.no_structure(each))]
+    return value(f"({' AND '.join([*tests, made.sql])})", "bool") if tests else made
+
+
+def _compared(operator: str, left: Value, right: Value) -> Value:
     sign = "IS DISTINCT FROM" if operator == "!=" else operator
     if left.kind == "time" or right.kind == "time":
         return value(f"({sql.moment(left)} {sign} {sql.moment(right)})", "bool")
+    if {left.kind, right.kind} in ({"bool", "text"}, {"bool", "json"}) and operator in ("=", "!="):
+        return value(f"({sql.known_truth(left)} {sign} {sql.known_truth(right)})", "bool")
     if left.kind in _NUMERIC or right.kind in _NUMERIC:
         return value(f"({sql.number(left)} {sign} {sql.number(right)})", "bool")
     as_texts = f"({sql.text(left)} {sign} {sql.text(right)})"

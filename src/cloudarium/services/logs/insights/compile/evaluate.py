@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 
+from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.aggregates import NAMES, aggregate
+from cloudarium.services.logs.insights.compile.aggregates import NAMES, NOT_BUILT, aggregate, rate
 from cloudarium.services.logs.insights.compile.compare import among, compared
-from cloudarium.services.logs.insights.compile.functions import FUNCTIONS, call, ceiled, floored
+from cloudarium.services.logs.insights.compile.dates import ceiled, floored
+from cloudarium.services.logs.insights.compile.functions import FUNCTIONS, call
 from cloudarium.services.logs.insights.compile.regexes import translated
 from cloudarium.services.logs.insights.compile.scope import Scope
 from cloudarium.services.logs.insights.compile.sql import Value, value
@@ -23,12 +25,20 @@ _TIMESTAMP = tree.Field(("@timestamp",))
 class Evaluator:
     """Makes SQL of expressions. ``now`` is when the query began, in seconds since 1970."""
 
-    def __init__(self, text: str, scope: Scope, now: float, among: Callable[[tree.Among], Value]) -> None:
-        """``among`` makes the test of ``in (…)``, which has a query of its own."""
+    def __init__(
+        self, text: str, scope: Scope, now: float, window: tuple[int, int], among: Callable[[tree.Among], Value]
+    ) -> None:
+        """``window`` is the time range in milliseconds; ``among`` makes the test of ``in (…)``, which has a query of
+        its own.
+        """
         self.scope = scope
         self._among = among
         self._text = text
         self._now = now
+        start, end = window
+        # The last second, all of which is in the range, as it was given.
+        end = end // 1000 * 1000
+        self._window = {"querystarttime": start, "queryendtime": end, "querytimerange": end - start}
         self._unmasked = False
         self._grouped: Mapping[str, Expression] | None = None
         self._keys: Container[str] = ()
@@ -59,6 +69,8 @@ class Evaluator:
                 return sql.number_constant(node.value)
             case tree.String():
                 return sql.text_constant(node.value)
+            case tree.Truth():
+                return value("true" if node.value else "false", "bool")
             case tree.Field():
                 return self._field(node)
             case tree.Call():
@@ -100,10 +112,12 @@ class Evaluator:
             self._grouped = before
 
     def _arithmetic(self, node: tree.Arithmetic) -> Value:
-        left, right = sql.number(self._made(node.left)), sql.number(self._made(node.right))
+        # Counts and the like are whole numbers of 64 bits, which must not overflow.
+        left = f"CAST({sql.number(self._made(node.left))} AS DOUBLE)"
+        right = f"CAST({sql.number(self._made(node.right))} AS DOUBLE)"
         match node.operator:
             case "/":
-                made = f"(CAST({left} AS DOUBLE) / NULLIF({right}, 0))"
+                made = f"({left} / NULLIF({right}, 0))"
             case "%":
                 made = f"({left} % NULLIF({right}, 0))"
             case "^":
@@ -113,7 +127,7 @@ class Evaluator:
         return value(made, "number")
 
     def _like(self, node: tree.Like) -> Value:
-        shown = sql.text(self._made(node.operand))
+        shown = sql.scalar(self._made(node.operand))
         if not node.regex:
             return value(f"contains({shown}, {sql.literal(node.pattern)})", "bool")
         regex = translated(node.pattern, node.start, node.end)
@@ -136,19 +150,29 @@ class Evaluator:
                 return value((floored if node.name == "datefloor" else ceiled)(moment, period), "time")
             case "now" if not node.arguments:
                 return sql.number_constant(float(int(self._now)))
+            case name if name in self._window and not node.arguments:
+                return sql.number_constant(float(self._window[name]))
             case "unmask":
                 return self._unmask(node)
         if node.name in NAMES:
-            if self._grouped is None:
-                raise QueryFault(f"{node.name} may only be used in stats", node.start, node.end)
-            before, self._grouped = self._grouped, None
-            given = [self._made(each) for each in node.arguments]
-            made = aggregate(node, given, self._earlier)
-            self._grouped = before
-            return made
+            return self._aggregate(node)
         if node.name not in FUNCTIONS:
             raise QueryFault(f"unknown function: {node.name[:60]}", node.start, node.end)
         return call(node, [self._made(each) for each in node.arguments])
+
+    def _aggregate(self, node: tree.Call) -> Value:
+        if node.name in NOT_BUILT:
+            raise NotThere(f"The function {node.name} of CloudWatch Logs Insights")
+        if self._grouped is None:
+            raise QueryFault(f"{node.name} may only be used in stats", node.start, node.end)
+        before, self._grouped = self._grouped, None
+        last = node.arguments[-1] if node.arguments else None
+        if node.name == "rate" and len(node.arguments) == 2 and isinstance(last, tree.Period):
+            made = rate(self._made(node.arguments[0]), last, self.moment())
+        else:
+            made = aggregate(node, [self._made(each) for each in node.arguments], self._earlier)
+        self._grouped = before
+        return made
 
     def _earlier(self) -> str:
         moment = self.moment()

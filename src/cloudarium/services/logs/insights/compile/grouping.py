@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloudarium.services.logs.insights.compile import sql
 from cloudarium.services.logs.insights.compile.compare import ordering
-from cloudarium.services.logs.insights.compile.functions import floored
+from cloudarium.services.logs.insights.compile.dates import floored
 from cloudarium.services.logs.insights.compile.sql import Kind, Value, literal
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault

@@ -51,7 +51,7 @@ class Pipeline:
         """``prefix`` is before every name that a query within another one makes."""
         self.query, self.now, self.window, self.prefix = query, now, window, prefix
         self.scope = Scope(prefix)
-        self.evaluator = Evaluator(query.text, self.scope, now, partial(nesting.among, self))
+        self.evaluator = Evaluator(query.text, self.scope, now, window, partial(nesting.among, self))
         self.relations: list[tuple[str, str]] = []
         self.steps: list[Step] = []
         self.nested: list[nesting.Nested] = []

@@ -10,6 +10,7 @@ Kind = Literal["text", "number", "bool", "time", "json"]
 """``text`` is VARCHAR, also of fields that may hold numbers; ``time`` milliseconds since 1970; ``json`` a document."""
 _TIME = "DECIMAL(15, 0)"
 """Milliseconds up to the year 33658: what is beyond is no time, and must not overflow in what is computed of it."""
+_WORDS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 MOST_SQL = 200_000
 """Characters: some conversions name their operand twice, and nested ones would double without end."""
 
@@ -75,6 +76,20 @@ def text(of: Value) -> str:
             return f"json_extract_string({of.sql}, '$')"
 
 
+def scalar(of: Value) -> str:
+    """The value as VARCHAR for what takes texts: maps and lists are nothing to that."""
+    return f"(CASE WHEN {_structured(of)} THEN NULL ELSE {text(of)} END)" if of.kind == "json" else text(of)
+
+
+def _structured(of: Value) -> str:
+    return f"json_type({of.sql}) IN ('OBJECT', 'ARRAY')"
+
+
+def no_structure(of: Value) -> str:
+    """Whether the value is neither a map nor a list; empty for one that cannot be."""
+    return f"({of.sql} IS NULL OR NOT {_structured(of)})" if of.kind == "json" else ""
+
+
 def truth(of: Value) -> str:
     """The value as BOOLEAN."""
     match of.kind:
@@ -84,6 +99,14 @@ def truth(of: Value) -> str:
             return f"({of.sql} <> 0)"
         case _:
             return f"(lower({text(of)}) IN ('true', '1'))"
+
+
+def known_truth(of: Value) -> str:
+    """The value as BOOLEAN; NULL for a text that says neither."""
+    if of.kind in ("text", "json"):
+        whens = " ".join(f"WHEN '{word}' THEN {made}" for word, made in _WORDS.items())
+        return f"(CASE lower({text(of)}) {whens} END)"
+    return truth(of)
 
 
 def moment(of: Value) -> str:

@@ -18,6 +18,7 @@ from cloudarium.services.logs.insights.language.tree import Command, Item
 
 MOST_CHARACTERS = 10_000
 MOST_COMMANDS = 100
+MOST_STATS = 10
 MOST_LIMIT = 100_000
 _MODIFIERS = {each.lower(): each for each in ("previousDay", "previousWeek", "previousMonth")}
 _NOT_BUILT = frozenset({"eventstats", "tail", "search"})
@@ -81,6 +82,8 @@ class _Commands:
             else:
                 commands.append(self.command())
                 self.count += 1
+            if sum(isinstance(each, tree.Stats) for each in commands) > MOST_STATS:
+                raise QueryFault(f"a query may have at most {MOST_STATS} stats commands", token.start, token.end)
             if self.count > MOST_COMMANDS:
                 raise QueryFault(f"a query may have at most {MOST_COMMANDS} commands", token.start, token.end)
             if self.expressions.at_sign(")") if nested else self.lexer.token.kind == "end":

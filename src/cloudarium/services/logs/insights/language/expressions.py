@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault, Token
-from cloudarium.services.logs.insights.language.periods import MILLISECONDS, period
+from cloudarium.services.logs.insights.language.periods import MILLISECONDS, capped, period
 from cloudarium.services.logs.insights.language.tree import Expression
 
 _DEEPEST = 60
 """Brackets within brackets; a query of 10,000 characters could have thousands and exhaust whoever walks the tree."""
 _MOST_OPERATORS = 400
+_TRUTHS = ("true", "false")
+_DATETIME = frozenset({"bin", "datefloor", "dateceil"})
 _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 RESERVED = frozenset({"and", "or", "not", "like", "in", "as", "by", "asc", "desc", "into"})
 
@@ -212,7 +214,9 @@ class Expressions:
             self.lexer.advance()
             if self.at_sign("(") and not token.text.startswith("@"):
                 return self._call(token)
-            return self._field(token)
+            found = self._field(token)
+            word = found.name.lower()
+            return tree.Truth(word == "true", start=token.start, end=token.end) if word in _TRUTHS else found
         if token.kind == "quoted":
             return self._field(self.lexer.advance())
         raise self.lexer.unexpected()
@@ -228,6 +232,8 @@ class Expressions:
             while self.take_sign(","):
                 arguments.append(self.expression())
         self.expect_sign(")")
+        if name.text.lower() in _DATETIME:
+            arguments = [_capped(each) for each in arguments]
         return tree.Call(name.text.lower(), tuple(arguments), star, start=name.start, end=self.lexer.last_end)
 
     def _index(self) -> str:
@@ -278,3 +284,9 @@ class Expressions:
             lexer.advance()
             parts += [token.text] if token.kind in ("name", "quoted") else [p for p in token.text.split(".") if p]
         return tree.Field(tuple(parts), start=first.start, end=lexer.last_end)
+
+
+def _capped(argument: Expression) -> Expression:
+    if not isinstance(argument, tree.Period):
+        return argument
+    return tree.Period(capped(argument.count, argument.unit), argument.unit, start=argument.start, end=argument.end)

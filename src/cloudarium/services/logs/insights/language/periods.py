@@ -15,6 +15,7 @@ MILLISECONDS = {
     "week": 7 * 86_400_000,
 }
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_CAPS = {"millisecond": 1_000, "second": 60, "minute": 60, "hour": 24}
 _WRITTEN = {
     "millisecond": ("ms", "msec"),
     "second": ("s", "sec"),
@@ -44,3 +45,8 @@ def period(token: Token) -> tuple[int, str]:
     if found is None or unit is None or not 0 < len(found[1]) < 10 or not 0 < int(found[1]) <= most:
         raise QueryFault(f"invalid time period: {token.text[:60]}", token.start, token.end)
     return int(found[1]), unit
+
+
+def capped(count: int, unit: str) -> int:
+    """The count that datetime functions take instead: for AWS, ``300s`` in them are 60 seconds."""
+    return min(count, _CAPS.get(unit, count))

@@ -1,7 +1,8 @@
 """``SOURCE``: which groups are asked, and when.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Source.html. Names without quotes, ``start``
-and ``end`` are known from the examples of CWL_QuerySyntax-Logcompare.html and CWL_QuerySyntax-Appendcols.html only.
+and ``end`` are known from the examples of CWL_QuerySyntax-Logcompare.html and CWL_QuerySyntax-Appendcols.html only, and
+from the console, which begins queries with ``SOURCE logGroups(namePrefix: [], class: "STANDARD") START=-1w END=0s |``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _KEYWORDS = {
     "loggroupclass": "classes",
 }
 _NAME = re.compile(r"[\w./][\w./-]{0,511}(?!\w)")
+_NOW = re.compile(r"-?0+[A-Za-z]+")
 _OPTION = re.compile(r"(start|end)\s*=", re.IGNORECASE)
 
 
@@ -80,9 +82,12 @@ def _selection(parser: Expressions, start: int) -> tree.Source:
 
 
 def _strings(parser: Expressions) -> tuple[str, ...]:
+    """A list of texts, or a text without brackets, as the console writes it."""
+    if parser.lexer.token.kind == "string":
+        return (parser.lexer.advance().text,)
     parser.expect_sign("[")
     found: list[str] = []
-    while not found or parser.take_sign(","):
+    while (not found and not parser.at_sign("]")) or parser.take_sign(","):
         if parser.lexer.token.kind != "string":
             raise parser.lexer.unexpected()
         found.append(parser.lexer.advance().text)
@@ -97,7 +102,7 @@ def _narrowed(parser: Expressions, made: tree.Source) -> tree.Source:
         at, name = parser.lexer.token.start, option[:-1].strip().lower()
         if name in ends:
             raise parser.lexer.unexpected()
-        if parser.take_word("now"):
+        if parser.take_word("now") or parser.lexer.raw(_NOW) is not None:
             ends[name] = tree.Moment(0, start=at, end=parser.lexer.last_end)
             continue
         if not parser.take_sign("-"):

@@ -25,6 +25,12 @@ class String(Node, frozen=True):
     value: str
 
 
+class Truth(Node, frozen=True):
+    """``true`` or ``false``."""
+
+    value: bool
+
+
 class Period(Node, frozen=True):
     """``5m``: a count and a unit of ``periods.UNITS``."""
 
@@ -109,7 +115,8 @@ class Among(Node, frozen=True):
 
 
 Expression = (
-    Number | String | Period | Field | Call | Minus | Arithmetic | Comparison | Logic | Not | Like | In | Among
+    Number | String | Truth | Period | Field | Call | Minus | Arithmetic | Comparison | Logic | Not | Like | In
+    | Among
 )  # fmt: skip
 
 

@@ -1,0 +1,44 @@
+"""Functions of JSON documents.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-operations-functions.html#CWL_QuerySyntax-json-functions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cloudarium.services.logs.insights.compile import sql
+from cloudarium.services.logs.insights.compile.makers import Functions
+from cloudarium.services.logs.insights.compile.sql import Value, value
+
+
+def _parsed(given: Sequence[Value]) -> Value:
+    if given[0].kind == "json":
+        return given[0]
+    shown = sql.text(given[0])
+    return value(f"(CASE WHEN json_valid({shown}) THEN json({shown}) END)", "json")
+
+
+def _stringified(given: Sequence[Value]) -> Value:
+    return value(f"CAST({sql.document(given[0])} AS VARCHAR)", "text")
+
+
+def _array_size(given: Sequence[Value]) -> Value:
+    document = _parsed(given).sql
+    size = f"CASE WHEN json_type({document}) = 'ARRAY' THEN json_array_length({document}) END"
+    return value(f"CAST({size} AS DOUBLE)", "number")
+
+
+def _array_contains(given: Sequence[Value]) -> Value:
+    document, sought = _parsed(given).sql, sql.scalar(given[1])
+    # Elements as texts; a document among them is none.
+    elements = f"CASE WHEN json_type({document}) = 'ARRAY' THEN json_extract_string({document}, '$[*]') END"
+    return value(f"COALESCE(list_contains({elements}, {sought}), false)", "bool")
+
+
+FUNCTIONS: Functions = {
+    "jsonparse": (1, 1, _parsed),
+    "jsonstringify": (1, 1, _stringified),
+    "jsonarraysize": (1, 1, _array_size),
+    "jsonarraycontains": (2, 2, _array_contains),
+}
