@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cloudarium.services.logs.insights import patterns
+from cloudarium.services.logs.insights.patterns import clusters
 from cloudarium.services.logs.insights.ranges import before
 
 Run = Callable[..., Any]
@@ -212,3 +214,32 @@ def test_what_users_write_stays_text(run: Run, text: str) -> None:
 
 def test_there_are_no_files_to_read(run: Run) -> None:
     assert run("fields `read_csv('/etc/passwd')` as x | filter ispresent(x)", ["a"]) == []
+
+
+def test_many_different_lines_are_compared_for_so_long_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [(" ".join(f"w{letter}{place}x" for place in range(20)), 1, 0) for letter in "abcdefgh"]
+    alike = [("one two three four five six seven eight nine " + word, 1, 0) for word in ("ten", "eleven", "twelve")]
+    assert [each.current for each in clusters([*alike, *lines])] == [3, *[1] * 8]
+    monkeypatch.setattr(patterns, "_MOST_WORK", 0)
+    assert [each.current for each in clusters([*alike, *lines])] == [1] * 11
+
+
+def test_clustering_can_be_stopped() -> None:
+    asked = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        clusters([("a b", 1, 0), ("a c", 1, 0), ("a d", 1, 0), ("a e", 1, 0)], check)
+
+
+def test_patterns_are_put_together_as_they_were() -> None:
+    text = "  a=b, (c) [d]: 'e'  \t{f|g};"
+    (found,) = clusters([(text, 2, 1)])
+    assert found.pattern == text
+    (both,) = clusters([("x=1 a b c, d", 1, 0), ("x=1 a b z, d", 1, 0)])
+    assert both.pattern == "x=1 a b <Token-1>, d"
+    assert len(clusters([("x=1 a b c, d", 1, 0), ("x=1 a b c; d", 1, 0)])) == 2, "what is between words is the same"

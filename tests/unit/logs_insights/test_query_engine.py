@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import threading
 from array import array
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
 from cloudarium.gateway.audit import Audit
@@ -241,3 +243,59 @@ def test_an_error_while_reading_fails_the_statement() -> None:
     with pytest.raises(duckdb.Error, match="the disk is gone"):
         connection.execute("SELECT sum(n) FROM r").fetchall()
     connection.close()
+
+
+async def test_joins_match_no_more_events_than_there_are(cloud: Cloud) -> None:
+    await group(cloud)
+    await put(cloud, *[f'{{"k": {number % 2}}}' for number in range(10)])
+    found = await over(
+        cloud, await start(cloud, "join left=a right=b where a.k=b.k (SOURCE 'g') | stats count(*) as c")
+    )
+    assert values(found) == [["50"]] and found["statistics"]["recordsMatched"] == 10.0
+
+
+async def test_groups_of_a_query_are_listed(cloud: Cloud, held: threading.Event) -> None:
+    aws = client(cloud)
+    await group(cloud)
+    for name in ("other", "h", "h2"):
+        await aws.create_log_group(logGroupName=name)
+    query = "filter k in (SOURCE 'other' | fields k) | stats count(*)"
+    names = {"g": await start(cloud, query)}
+    now = int(cloud.clock.now())
+    selecting = "SOURCE logGroups(namePrefix: ['h']) | filterIndex nothing = 'x'"
+    started = await aws.start_query(startTime=now - 60, endTime=now, queryString=selecting)
+    names["h"] = started["queryId"]
+
+    async def listed(name: str) -> list[str]:
+        found = (await aws.list_log_groups_for_query(queryId=names[name]))["logGroupIdentifiers"]
+        return [each.removeprefix("arn:aws:logs:us-east-1:111122223333:log-group:") for each in found]
+
+    assert await listed("g") == ["g", "other"]
+    assert await listed("h") == ["h", "h2"], "those that were chosen, as long as it has not run"
+    held.set()
+    for name in names.values():
+        await over(cloud, name)
+    assert await listed("g") == ["g", "other"]
+    assert await listed("h") == [], "in none of them is that field indexed"
+    with pytest.raises(AwsError, match="does not exist"):
+        await aws.list_log_groups_for_query(queryId="nope")
+
+
+async def test_tokens_that_are_none_of_ours(cloud: Cloud) -> None:
+    aws = client(cloud)
+    await group(cloud)
+    await put(cloud, "a", "b", "c")
+    name = await start(cloud, "fields @message")
+    await over(cloud, name)
+    first = await aws.get_query_results(queryId=name, maxItems=2)
+    mark = msgspec.json.decode(base64.urlsafe_b64decode(first["nextToken"]))[0]
+    for place in ("a", -1, None, 1.5, [1], 10**30):
+        token = base64.urlsafe_b64encode(msgspec.json.encode([mark, place])).decode()
+        with pytest.raises(AwsError, match="nextToken is invalid"):
+            await aws.get_query_results(queryId=name, nextToken=token)
+    deep = base64.urlsafe_b64encode(b"[" * 5_000).decode()
+    for call in (aws.describe_queries, aws.describe_log_groups):
+        with pytest.raises(AwsError, match="nextToken is invalid"):
+            await call(nextToken=deep)
+    second = await aws.get_query_results(queryId=name, nextToken=first["nextToken"], maxItems=2)
+    assert len(first["results"]) == 2 and len(second["results"]) == 1 and "nextToken" not in second

@@ -72,6 +72,7 @@ def test_every_unit_of_time(written: str, count: int, unit: str) -> None:
         ("fields `x", 7, "unterminated field name"),
         ("limit 100001", 6, "between 1 and 100000"),
         ("limit x", 6, "x at line 1"),
+        ("stats count(*) as c" + " | stats count(*) as c" * 10, 220, "at most 10 stats"),
         ("stats count(*) by bin(5parsecs)", 22, "invalid time period"),
         ("parse @message '* *' as a", 15, "2 wildcards but 1 fields"),
         ("diff nextDay", 5, "nextDay"),
@@ -88,6 +89,57 @@ def test_faults_have_a_place(query: str, start: int, words: str) -> None:
         parse(query)
     assert words in caught.value.message
     assert caught.value.start == start and start <= caught.value.end
+
+
+def test_faults_of_functions_have_the_place_of_the_call() -> None:
+    for query, place in (
+        ("stats count(*) as c by a | stats sum(c) by bin(5m)", (43, 50)),
+        ("fields a, isIpInSubnet(a, 'x')", (10, 30)),
+        ("filter regexReplace(a, '(', '') = 1", (7, 31)),
+        ("fields regexReplace(a, 'b', '\\\\1')", (7, 34)),
+        ("fields formatDate(a, '%Y', 'Nowhere/At all')", (7, 44)),
+    ):
+        with pytest.raises(QueryFault) as caught:
+            compiled(parse(query), 0.0)
+        assert (caught.value.start, caught.value.end) == place, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "stats histogram(a, 5)", "stats values(a)", "stats count(*) by bin(5m) offset 1h", "parse @message xml as x",
+        "fields parseDate(a, 'HH:mm')", "fields parseDate(a, 'yyyy GGG')", "fields formatDate(a, '%c')",
+        "fields formatDate(a, b)", "fields regexReplace(a, b, c)",
+    ],
+)  # fmt: skip
+def test_what_is_not_built_is_refused_by_name(query: str) -> None:
+    with pytest.raises(NotThere):
+        compiled(parse(query), 0.0)
+
+
+def test_datetime_functions_cap_their_periods() -> None:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-operations-functions.html: 60 for seconds
+    for written, count in (("300s", 60), ("5000ms", 1000), ("90m", 60), ("48h", 24), ("90d", 90), ("60s", 60)):
+        (command,) = parse(f"stats count(*) by bin({written})").commands
+        assert isinstance(command, tree.Stats)
+        call = command.keys[0].expression
+        assert isinstance(call, tree.Call) and isinstance(call.arguments[0], tree.Period)
+        assert call.arguments[0].count == count and command.keys[0].name == f"bin({written})"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SOURCE logGroups(namePrefix: [], class: "STANDARD") START=-3600s END=0s |\nfields a',
+        "SOURCE logGroups() start=-1h end=now | fields a",
+    ],
+)
+def test_source_as_the_console_writes_it(query: str) -> None:
+    source = parse(query).source
+    assert source is not None and source.selected and source.prefixes == ()
+    assert source.first is not None and source.first.before == 3_600_000
+    assert source.last is not None and source.last.before == 0
+    assert source.classes in (("STANDARD",), ())
 
 
 @pytest.mark.parametrize("name", ["eventstats", "search x", "tail 5"])

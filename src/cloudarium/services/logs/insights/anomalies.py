@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from statistics import median
 from typing import NamedTuple
 
@@ -111,24 +112,33 @@ def counted(name: str, window: tuple[int, int]) -> tuple[list[str], str, str]:
     return [forms], lines, numbers
 
 
-def anomalies(lines: Sequence[Line], numbers: Iterable[Number]) -> list[Anomaly]:
-    """Everything unusual, in no particular order."""
+def anomalies(
+    lines: Sequence[Line], numbers: Iterable[Number], check: Callable[[], None] = lambda: None
+) -> list[Anomaly]:
+    """Everything unusual, in no particular order. ``check`` is called every now and then, and may raise."""
     weights: Counter[str] = Counter()
     for line in lines:
         weights[line.template] += line.times
-    patterns = [_Pattern(cluster, members) for cluster, members in grouped((t, n, 0) for t, n in weights.most_common())]
+    counted = ((template, times, 0) for template, times in weights.most_common())
+    patterns = [_Pattern(cluster, members) for cluster, members in grouped(counted, check)]
     of_template = {template: pattern for pattern in patterns for template in pattern.members}
     of_form: dict[int, tuple[_Pattern, str]] = {}
     for line in lines:
         pattern = of_template[line.template]
         pattern.take(line)
         of_form[line.form] = pattern, line.sample
-    buckets = sorted({line.bucket for line in lines})
+    times: Counter[int] = Counter()
+    for line in lines:
+        times[line.bucket] += line.times
+    buckets = sorted(times)
+    before = dict(zip(buckets, accumulate((times[bucket] for bucket in buckets), initial=0), strict=False))
     found: list[Anomaly] = []
     for pattern in patterns:
-        found += pattern.new(lines, buckets) or pattern.frequency(buckets)
+        check()
+        found += pattern.new(before, buckets) or pattern.frequency(buckets)
         found += pattern.variation(weights)
     for number in numbers:
+        check()
         pattern, sample = of_form[number.form]
         if number.place - 1 not in _within_times(sample):
             found += pattern.status(number) if number.statuses == number.times else pattern.number(number)
@@ -149,11 +159,13 @@ class _Pattern:
         first = line.first, line.sample
         self.firsts[line.bucket] = min(self.firsts.get(line.bucket, first), first)
 
-    def new(self, lines: Sequence[Line], buckets: list[int]) -> list[Anomaly]:
-        """Not seen in the first half of the time in which there were events, of which there were enough by then."""
+    def new(self, before: Mapping[int, int], buckets: list[int]) -> list[Anomaly]:
+        """Not seen in the first half of the time in which there were events, of which there were enough by then.
+
+        ``before`` is how many there were before each bucket.
+        """
         begin = min(self.counts)
-        before = sum(line.times for line in lines if line.bucket < begin)
-        if before < _ENOUGH or begin * 2 <= buckets[0] + buckets[-1]:
+        if before[begin] < _ENOUGH or begin * 2 <= buckets[0] + buckets[-1]:
             return []
         time, sample = self.firsts[begin]
         return [self._made("NewPattern", time, "This pattern was not seen earlier in the time range", sample)]

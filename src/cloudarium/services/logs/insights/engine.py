@@ -160,8 +160,13 @@ class Queries:
         try:
             plan = compiled(parse(query.text), query.created / 1000, query.limit, (query.start, query.end))
             readings = self._readings(scope, query, plan)
-            there = sum(bool(self._groups.find(scope, "uid", uid)) for uid in query.groups)
-            query = query.replace(skipped=there - len(readings[""].groups))
+            read = {group.uid for group in readings[""].groups}
+            left = [
+                name
+                for name, uid in zip(query.names, query.groups, strict=True)
+                if uid not in read and self._groups.find(scope, "uid", uid)
+            ]
+            query = query.replace(skipped=len(left), left=tuple(left))
             tables = opened(self._lookups, scope, running(self._cloud).lookups, plan.lookups)
             thread = asyncio.ensure_future(asyncio.to_thread(self._work, execution, plan, query, tables, readings))
             try:

@@ -139,7 +139,8 @@ class Execution:
         read = [each for _, now, earlier in readings.values() for each in (now, earlier) if each is not None]
         scanned, size = sum(each.records for each in read), sum(each.bytes for each in read)
         own = sum(each.records for each in readings[""][1:] if each is not None)
-        return Outcome(rows, own if matched is None else matched, scanned, size)
+        # Joins and the like make more rows of events than there are.
+        return Outcome(rows, own if matched is None else min(matched, own), scanned, size)
 
     def _fetch(self, found: Any) -> list[tuple[Any, ...]]:
         """Every row, as long as they are not too much for memory: a message may have a megabyte."""
@@ -154,7 +155,7 @@ class Execution:
         return rows
 
     def _cluster(self, connection: Any, step: Clusters) -> None:
-        found = clusters(connection.execute(step.select).fetchall())
+        found = clusters(connection.execute(step.select).fetchall(), self._check)
         if not step.diff:
             found = [each for each in found if each.current]
         connection.execute(
@@ -172,7 +173,7 @@ class Execution:
         self._check()
         seen = [Line(*row) for row in connection.execute(lines).fetchall()]
         self._check()
-        found = anomalies(seen, (_number(row) for row in connection.execute(numbers).fetchall()))
+        found = anomalies(seen, (_number(row) for row in connection.execute(numbers).fetchall()), self._check)
         connection.execute(f"CREATE TEMP TABLE {step.name} ({TABLE})")
         if found:
             marks = ", ".join("?" * len(found[0]))

@@ -10,8 +10,9 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData_Patt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
+from operator import eq
 from typing import NamedTuple
 
 _ALIKE = 0.6
@@ -19,6 +20,10 @@ _ALIKE = 0.6
 _COMPARED = 200
 """Patterns of one length with which a template is compared at most."""
 _MOST_WORDS = 400
+_MOST_WORK = 50_000_000
+"""Words that are compared, for a second or two: the rarest of very many different lines stay patterns of their own."""
+_WORD = "\1"
+"""A word in a shape."""
 _SPLIT = re.compile(r"(\s+|[=,;:\"'()\[\]{}|])")
 _TOKEN = re.compile(r"<(Time|UUID|IP|ID|Number|Token)>")
 _LABELS = {
@@ -41,9 +46,10 @@ class Cluster(NamedTuple):
 
 
 class _Group:
-    __slots__ = ("current", "members", "previous", "severity", "words")
+    __slots__ = ("current", "members", "previous", "severity", "shape", "words")
 
-    def __init__(self, words: list[str], severity: str | None, current: int, previous: int) -> None:
+    def __init__(self, shape: str, words: list[str], severity: str | None, current: int, previous: int) -> None:
+        self.shape = shape
         self.words = words
         self.severity = severity
         self.current = current
@@ -51,17 +57,17 @@ class _Group:
         self.members: list[str] = []
 
     def alike(self, words: list[str]) -> bool:
-        texts = [(a, b) for a, b in zip(self.words, words, strict=True) if not _SPLIT.fullmatch(a) or a != b]
-        # What separates words must be the same everywhere.
-        if any(a != b and (_SPLIT.fullmatch(a) or _SPLIT.fullmatch(b)) for a, b in texts):
-            return False
-        same = sum(a == b for a, b in texts)
-        return same < len(texts) and same / len(texts) >= _ALIKE
+        same: int = sum(map(eq, self.words, words))
+        return same < len(words) and same / len(words) >= _ALIKE
 
     def take(self, words: list[str], current: int, previous: int) -> None:
         self.words = [a if a == b else "<Token>" for a, b in zip(self.words, words, strict=True)]
         self.current += current
         self.previous += previous
+
+    def pattern(self) -> str:
+        first, *others = self.shape.split(_WORD)
+        return first + "".join(word + after for word, after in zip(self.words, others, strict=True))
 
 
 def severity(text: str) -> str | None:
@@ -75,32 +81,48 @@ def words_of(template: str) -> list[str]:
     return [word for word in _SPLIT.split(template) if word]
 
 
-def clusters(templates: Iterable[tuple[str, int, int]]) -> list[Cluster]:
-    """Patterns of templates, each with how often it was found now and before. The most frequent should come first."""
-    return [cluster for cluster, _ in grouped(templates)]
+def _shape(template: str) -> tuple[str, list[str]]:
+    """What a template looks like without its words, and those."""
+    parts = _SPLIT.split(template)
+    # Every second part is what separates.
+    shape = "".join(part if place % 2 else _WORD for place, part in enumerate(parts) if part)
+    return shape, [word for word in parts[::2] if word]
 
 
-def grouped(templates: Iterable[tuple[str, int, int]]) -> list[tuple[Cluster, list[str]]]:
+def clusters(templates: Iterable[tuple[str, int, int]], check: Callable[[], None] = lambda: None) -> list[Cluster]:
+    """Patterns of templates, each with how often it was found now and before. The most frequent should come first.
+
+    ``check`` is called every now and then, and may raise.
+    """
+    return [cluster for cluster, _ in grouped(templates, check)]
+
+
+def grouped(
+    templates: Iterable[tuple[str, int, int]], check: Callable[[], None] = lambda: None
+) -> list[tuple[Cluster, list[str]]]:
     """The same, each with the templates that it is made of."""
-    groups: dict[tuple[int, str | None], list[_Group]] = {}
-    total = 0
+    groups: dict[tuple[str, str | None], list[_Group]] = {}
+    total = work = 0
     for template, current, previous in templates:
+        check()
         total += current
-        words = words_of(template)
+        shape, words = _shape(template)
         level = severity(template)
-        known = groups.setdefault((len(words), level), [])
+        # What separates words must be the same everywhere.
+        known = groups.setdefault((shape, level), [])
         target = None
-        if len(words) <= _MOST_WORDS:
+        if len(words) <= _MOST_WORDS and work < _MOST_WORK:
+            work += len(words) * min(len(known), _COMPARED)
             target = next((group for group in known[:_COMPARED] if group.alike(words)), None)
         if target is not None:
             target.take(words, current, previous)
         else:
-            target = _Group(words, level, current, previous)
+            target = _Group(shape, words, level, current, previous)
             known.append(target)
         target.members.append(template)
     merged: dict[str, _Group] = {}
     for group in (each for listed in groups.values() for each in listed):
-        pattern = "".join(group.words)
+        pattern = group.pattern()
         if (same := merged.get(pattern)) is not None:
             same.current += group.current
             same.previous += group.previous

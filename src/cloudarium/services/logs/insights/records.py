@@ -40,4 +40,6 @@ class QueryRun(Record, frozen=True, kw_only=True):
     nested: tuple[tuple[str, ...], ...] = ()
     """Unique ids of the groups of each query within this one."""
     skipped: int = 0
+    left: tuple[str, ...] = ()
+    """Names of the groups that were skipped."""
     message: str = ""

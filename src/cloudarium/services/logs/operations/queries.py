@@ -9,10 +9,11 @@ from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.service import operation
 from cloudarium.services.logs import tokens
+from cloudarium.services.logs.arns import group_arn
 from cloudarium.services.logs.errors import invalid, not_found, too_many
 from cloudarium.services.logs.insights.records import ACTIVE, COMPLETE, QueryRun
 from cloudarium.services.logs.lookup import group_of
-from cloudarium.services.logs.resources import QueryDefinition
+from cloudarium.services.logs.resources import LogGroup, QueryDefinition
 from cloudarium.services.logs.start import running
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         DescribeQueryDefinitionsRequestTypeDef,
         GetLogGroupFieldsRequestTypeDef,
         GetQueryResultsRequestTypeDef,
+        ListLogGroupsForQueryRequestTypeDef,
         PutQueryDefinitionRequestTypeDef,
         StartQueryRequestTypeDef,
         StopQueryRequestTypeDef,
@@ -31,6 +33,7 @@ _MOST = 1_000
 _AT_ONCE = 100
 """Queries that an account may have under way in a region."""
 _PAGE = 10_000
+_GROUPS_PAGE = 50
 _AROUND = 8 * 60
 _RECENT = 15 * 60
 
@@ -60,7 +63,7 @@ async def get_query_results(ctx: Context, request: GetQueryResultsRequestTypeDef
 
     known = queries(ctx.cloud)
     query = _query(ctx, request["queryId"])
-    place = tokens.position({**request, "maxItems": None}) if request.get("nextToken") else 0
+    place = tokens.position({**request, "maxItems": None}, tokens.Count) or 0
     answer: Answer = {
         "queryLanguage": "CWLI",
         "results": [],
@@ -137,6 +140,20 @@ def _info(query: QueryRun) -> Answer:
     if query.names:
         shown["logGroupName"] = query.names[0]
     return shown
+
+
+@operation()
+def list_log_groups_for_query(ctx: Context, request: ListLogGroupsForQueryRequestTypeDef) -> Answer:
+    """The groups that a query looks at, those of queries within it included."""
+    from cloudarium.services.logs.insights.engine import queries
+
+    queries(ctx.cloud)
+    query = _query(ctx, request["queryId"])
+    table = ctx.table(LogGroup)
+    nested = [found[0].name for uids in query.nested for uid in uids if (found := table.find(ctx.scope, "uid", uid))]
+    names = {*query.names, *nested} - set(query.left)
+    shown, more = tokens.page(sorted(names), request, _GROUPS_PAGE, limit="maxResults")
+    return {"logGroupIdentifiers": [group_arn(ctx.scope, name) for name in shown], **more}
 
 
 @operation(partial="percentages come from a sample of 10,000 events; other accounts' groups")

@@ -92,11 +92,11 @@ async def filter_log_events(ctx: Context, request: FilterLogEventsRequestTypeDef
     if group.log_class != STANDARD:
         raise not_possible(f"FilterLogEvents is not supported for log groups of the class {group.log_class}.")
     pattern = checked_pattern(request.get("filterPattern") or "")
-    place = tokens.position(request)
+    place = tokens.position(request, tuple[bool, tokens.Number, tokens.Number])
     backwards = request.get("startFromHead") is False
     after = None
     if place is not None:
-        backwards, after = bool(place[0]), (place[1], place[2])
+        backwards, after = place[0], (place[1], place[2])
     elif backwards and (request.get("startTime") or 0) < _DESCENDING_FROM:
         raise invalid("startFromHead can be false only when startTime is on or after 2024-01-01T00:00:00Z.")
     start, end = max(request.get("startTime") or 0, _oldest(ctx, group)), request.get("endTime")

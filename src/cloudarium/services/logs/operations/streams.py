@@ -55,13 +55,14 @@ def describe_log_streams(ctx: Context, request: DescribeLogStreamsRequestTypeDef
     group = group_of(ctx, request)
     catalog = running(ctx.cloud).storage.catalog
     prefix, descending = request.get("logStreamNamePrefix") or "", bool(request.get("descending"))
-    limit, after = request.get("limit") or 50, tokens.position(request)
+    limit = request.get("limit") or 50
     if request.get("orderBy") == "LastEventTime":
         if prefix:
             raise invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
-        where = (after[0], after[1]) if after is not None else None
-        rows = catalog.by_last(group.uid, after=where, descending=descending, limit=limit + 1)
+        after = tokens.position(request, tuple[tokens.Number, str])
+        rows = catalog.by_last(group.uid, after=after, descending=descending, limit=limit + 1)
     else:
+        after = tokens.position(request, str)
         rows = catalog.by_name(group.uid, prefix=prefix, after=after, descending=descending, limit=limit + 1)
     answer: Answer = {"logStreams": [_view(ctx, group, row) for row in rows[:limit]]}
     if len(rows) > limit:

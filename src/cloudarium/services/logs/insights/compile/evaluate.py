@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.compile import sql
@@ -19,7 +20,7 @@ from cloudarium.services.logs.insights.language.lexer import QueryFault
 from cloudarium.services.logs.insights.language.tree import Expression
 
 _SPACES = re.compile(r"\s+")
-_TIMESTAMP = tree.Field(("@timestamp",))
+_TIMESTAMP = ("@timestamp",)
 
 
 class Evaluator:
@@ -59,9 +60,10 @@ class Evaluator:
         finally:
             self._grouped = None
 
-    def moment(self) -> str:
-        """SQL for @timestamp in milliseconds, as far as rows have one."""
-        return sql.moment(self.scope.resolve(_TIMESTAMP))
+    def moment(self, node: tree.Node | None = None) -> str:
+        """SQL for @timestamp in milliseconds; ``node`` is what needs it, where rows have none."""
+        field = tree.Field(_TIMESTAMP, start=node.start, end=node.end) if node is not None else tree.Field(_TIMESTAMP)
+        return sql.moment(self.scope.resolve(field))
 
     def _made(self, node: Expression) -> Value:
         match node:
@@ -168,14 +170,14 @@ class Evaluator:
         before, self._grouped = self._grouped, None
         last = node.arguments[-1] if node.arguments else None
         if node.name == "rate" and len(node.arguments) == 2 and isinstance(last, tree.Period):
-            made = rate(self._made(node.arguments[0]), last, self.moment())
+            made = rate(self._made(node.arguments[0]), last, self.moment(node))
         else:
-            made = aggregate(node, [self._made(each) for each in node.arguments], self._earlier)
+            made = aggregate(node, [self._made(each) for each in node.arguments], partial(self._earlier, node))
         self._grouped = before
         return made
 
-    def _earlier(self) -> str:
-        moment = self.moment()
+    def _earlier(self, node: tree.Node) -> str:
+        moment = self.moment(node)
         return f"row({moment}, seq)" if self.scope.events else moment
 
     def _bin(self, node: tree.Call) -> Value:
@@ -183,7 +185,7 @@ class Evaluator:
         if not isinstance(period, tree.Period) or len(node.arguments) > 2:
             raise QueryFault("bin needs a period", node.start, node.end)
         before, self._grouped = self._grouped, None
-        moment = sql.moment(self._made(node.arguments[0])) if len(node.arguments) == 2 else self.moment()
+        moment = sql.moment(self._made(node.arguments[0])) if len(node.arguments) == 2 else self.moment(node)
         self._grouped = before
         return value(floored(moment, period), "time")
 

@@ -59,6 +59,8 @@ class Pipeline:
         """What the patterns were made of, while nothing else was done with them."""
         self.binned: grouping.Binned | None = None
         self.shown: list[str] = []
+        self.written: dict[str, tree.Field] = {}
+        """Fields as they were written, by name: a part of one may have dots in it."""
         self.displayed: list[str] | None = None
         self.fields_given = False
         self.order: list[str] = []
@@ -201,6 +203,8 @@ class Pipeline:
     def item(self, item: tree.Item) -> str:
         """Compute an item unless it is a field as it stands; the name by which it is known."""
         plain = isinstance(item.expression, tree.Field) and not item.aliased
+        if plain and isinstance(item.expression, tree.Field):
+            self.written[item.name] = item.expression
         made = self.evaluator.value(item.expression)
         if not plain and not (item.name in self.scope.made and self.scope.made[item.name] == made):
             made = self.computed(made)
@@ -303,7 +307,9 @@ class Pipeline:
 
     def named(self, name: str) -> Value:
         """A field of the results."""
-        return self.scope.made.get(name) or self.scope.resolve(tree.Field(tuple(name.split("."))))
+        return self.scope.made.get(name) or self.scope.resolve(
+            self.written.get(name) or tree.Field(tuple(name.split(".")))
+        )
 
     def pruned(self, final: str) -> list[Step]:
         """The steps, tables with only the columns that are named later: a message is not copied to be counted."""

@@ -65,7 +65,7 @@ def sessionize(pipeline: Pipeline, command: tree.Sessionize) -> None:
     What an identifier looks like on AWS is not documented. Rows without any of the fields are in no session.
     """
     keys = [pipeline.computed(pipeline.evaluator.value(field)).sql for field in command.fields]
-    moment = pipeline.computed(Value(pipeline.evaluator.moment(), "time")).sql
+    moment = pipeline.computed(Value(pipeline.evaluator.moment(command), "time")).sql
     listed = ", ".join(keys)
     before = f"lag({moment}) OVER (PARTITION BY {listed} ORDER BY {moment})"
     begins = pipeline.computed(Value(f"CASE WHEN {moment} - {before} <= {command.gap} THEN 0 ELSE 1 END", "number")).sql

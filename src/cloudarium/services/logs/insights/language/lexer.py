@@ -84,8 +84,6 @@ class Lexer:
                 in_class = True
             elif text[at] == "]":
                 in_class = False
-            elif text[at] == "\n":
-                break
             at += 1
         if in_class:
             # An unclosed bracket: then slashes end it after all, and the expression will be found invalid.
