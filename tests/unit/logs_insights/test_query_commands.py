@@ -172,6 +172,24 @@ def test_fields_of_lambdas_lines(run: Run) -> None:
     assert run(sizes, [REPORT], group="/aws/lambda/f") == [{"mb": "122.0703", "used": "71.5256", "over": "50.5447"}]
 
 
+def test_lambdas_traces_levels_and_fragments(run: Run) -> None:
+    traced = REPORT + "XRAY TraceId: 1-5f-ab\tSegmentId: 07ae\tSampled: true\n"
+    found = run("fields @xrayTraceId, @xraySegmentId, @initDuration", [traced], group="/aws/lambda/f")
+    assert found == [{"@xrayTraceId": "1-5f-ab", "@xraySegmentId": "07ae", "@initDuration": "170.05"}]
+    python = "[INFO]\t2021-01-01T00:00:00.5Z\t8f507cfc-0000-4697-b07a-ac58fc914c95\thello"
+    assert run("fields @requestId", [python], group="/aws/lambda/f") == [
+        {"@requestId": "8f507cfc-0000-4697-b07a-ac58fc914c95"}
+    ]
+    two = 'got {"a": {"b": {"c": 1}}, "l": [{"x": 2}]} and {"a": 3}'
+    assert run("fields a.b.c, l.0.x", [two], group="/aws/lambda/f") == [{"a.b.c": "1", "l.0.x": "2"}], "the first"
+
+
+def test_names_with_dots_wherever_they_are(run: Run) -> None:
+    lines = ['{"a": {"b.c": 1}}', '{"a.b": {"c": 2}}', '{"a.b.c": 3}', '{"a": {"b": {"c": 4}}}']
+    assert [row["a.b.c"] for row in run("fields a.b.c | sort @timestamp", lines)] == ["1", "2", "3", "4"]
+    assert run("fields a.b.c.d.e", ['{"a": {"b": {"c": {"d": {"e": 1}}}}}']) == [{"a.b.c.d.e": "1"}]
+
+
 def test_fields_of_flow_logs_and_route_53(run: Run) -> None:
     addresses = "eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6"
     flow = f"2 123456789010 {addresses} 20 4249 1418530010 1418530070 ACCEPT OK"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cloudarium.services.logs.insights.compile import sql
+from cloudarium.services.logs.insights.compile.compare import sorting
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -22,7 +23,7 @@ _NUMERIC = {
 }
 _EXTREMES = {"min": ("min", "arg_min"), "max": ("max", "arg_max")}
 _BY_TIME = {"earliest": "arg_min", "latest": "arg_max"}
-_BY_TEXT = {"sortsfirst": "min", "sortslast": "max"}
+_BY_TEXT = {"sortsfirst": "arg_min", "sortslast": "arg_max"}
 _OVER_TIME = {
     "count_over_time": "count", "countovertime": "count", "sum_over_time": "sum", "sumovertime": "sum",
 }  # fmt: skip
@@ -62,7 +63,8 @@ def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]
         return value(f"COALESCE({by}({shown}, TRY_CAST({shown} AS DOUBLE)), {plain}({shown}))", "text")
     if name in _BY_TIME:
         return value(f"{_BY_TIME[name]}({first.sql}, {moment()})", first.kind)
-    return value(f"{_BY_TEXT[name]}({sql.text(first)})", "text")
+    shown = sql.text(first)
+    return value(f"{_BY_TEXT[name]}({shown}, {sorting(shown)}) FILTER (WHERE {shown} IS NOT NULL)", "text")
 
 
 def rate(of: Value, period: tree.Period, moment: str) -> Value:

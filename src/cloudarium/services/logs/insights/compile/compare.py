@@ -62,17 +62,26 @@ def ordering(column: str, kind: str, descending: bool) -> list[str]:
     if kind in ("number", "time", "bool"):
         return [f"{column} {direction} NULLS LAST"]
     shown = f"json_extract_string({column}, '$')" if kind == "json" else column
-    natural = (
-        f"list_transform(regexp_extract_all({shown}, '[0-9]+|[^0-9]+'), "
-        "lambda part: CASE WHEN part[1] BETWEEN '0' AND '9' THEN lpad(part, 24, '0') ELSE part END)"
-    )
     as_number = f"TRY_CAST({shown} AS DOUBLE)"
     return [
         f"({column} IS NULL) ASC",
         f"({as_number} IS NOT NULL) {direction}",
         f"{as_number} {direction}",
-        f"{natural} {direction}",
+        f"{_natural(shown)} {direction}",
     ]
+
+
+def sorting(shown: str) -> str:
+    """An SQL text as something whose smallest value comes first in ``ordering``."""
+    as_number = f"TRY_CAST({shown} AS DOUBLE)"
+    return f"row({as_number} IS NOT NULL, COALESCE({as_number}, 0), {_natural(shown)})"
+
+
+def _natural(shown: str) -> str:
+    return (
+        f"list_transform(regexp_extract_all({shown}, '[0-9]+|[^0-9]+'), "
+        "lambda part: CASE WHEN part[1] BETWEEN '0' AND '9' THEN lpad(part, 24, '0') ELSE part END)"
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -33,9 +33,11 @@ _ROUTE53_NAMES = (
     "resolverIp", "ednsClientSubnet",
 )  # fmt: skip
 _ROUTE53 = literal(r"\d+\.\d+ \d{4}-\d\d-\d\dT\S+ Z\S+ \S+ \S+ \S+ (?:UDP|TCP|TLS|HTTPS) \S+ \S+ \S+\s*")
+_MOST_PARTED = 4
 _ALSO = {"startTime": "start", "endTime": "end"}
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_REPORT = r"^REPORT RequestId: \S+\s.*?"
+_REPORT = r"(?s)^REPORT RequestId: \S+\s.*?"
+"""What traces say is on a line of its own in the same event."""
 
 
 def _found(pattern: str, group: int = 1) -> str:
@@ -48,7 +50,11 @@ def _megabytes(what: str) -> str:
     return f"CAST(CAST({found} AS BIGINT) * 1000000 AS VARCHAR)"
 
 
-_IN_LINE = _found(f"^[^\t]*\t({_UUID})\t")
+_IN_LINE = _found(f"^(?:[^\t]*\t){{1,2}}({_UUID})\t")
+"""After the time, and in Python's runtime after a level before that."""
+_FLAT = r"[^{}]*"
+_FRAGMENT = literal(rf"\{{{_FLAT}(?:\{{{_FLAT}(?:\{{{_FLAT}(?:\{{{_FLAT}\}}{_FLAT})*\}}{_FLAT})*\}}{_FLAT})*\}}")
+"""Braces within braces, as deep as an expression can count."""
 _LAMBDA = {
     "@type": _found(r"^(START|END|REPORT|INIT_START) "),
     "@requestId": f"COALESCE({_found('RequestId: (' + _UUID + ')')}, {_IN_LINE})",
@@ -63,20 +69,30 @@ _LAMBDA = {
 
 
 def document(message: str) -> str:
-    """Where an event's JSON is; that of Lambda may begin anywhere in the line."""
+    """Where an event's JSON is; that of Lambda may begin anywhere in the line, where the first one counts."""
+    whole = f"regexp_extract({message}, '(?s)\\{{.*\\}}')"
     return (
-        f"(CASE WHEN starts_with(ltrim({message}), '{{') THEN {message} "
-        f"WHEN is_lambda THEN regexp_extract({message}, '(?s)\\{{.*\\}}') END)"
+        f"(CASE WHEN starts_with(ltrim({message}), '{{') THEN {message} WHEN NOT is_lambda THEN NULL "
+        f"WHEN json_valid({whole}) THEN {whole} ELSE regexp_extract({message}, {_FRAGMENT}) END)"
     )
 
 
 def pointers(parts: Sequence[str]) -> list[str]:
-    """JSON pointers under which a field may be: nested, or as a name with dots in it."""
+    """JSON pointers under which a field may be: nested, or with dots in names; the most nested one first."""
     if parts[0].startswith("@@"):
         # AWS shows a field of the user's own that begins with @ with another one.
         parts = (parts[0][1:], *parts[1:])
-    nested = "/" + "/".join(_escaped(part) for part in parts)
-    return [nested] if len(parts) == 1 else [nested, "/" + _escaped(".".join(parts))]
+    if len(parts) > _MOST_PARTED:
+        return ["/" + "/".join(map(_escaped, parts)), "/" + _escaped(".".join(parts))]
+    return ["/" + "/".join(map(_escaped, each)) for each in _parted(parts)]
+
+
+def _parted(parts: Sequence[str]) -> list[list[str]]:
+    """Every way in which names with dots may be nested that makes this name, that without dots in names first."""
+    if len(parts) == 1:
+        return [[parts[0]]]
+    apart = [[parts[0], *rest] for rest in _parted(parts[1:])]
+    return [*apart, *_parted([f"{parts[0]}.{parts[1]}", *parts[2:]])]
 
 
 def _escaped(part: str) -> str:
