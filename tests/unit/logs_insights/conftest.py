@@ -58,7 +58,6 @@ def run(catalog: Path) -> Run:
         for each, own in zip(plan.inputs, nested or [lines] * len(plan.inputs), strict=True):
             readings[each.prefix] = Reading([listed], events(own, each.raw))
         found = Execution().run(plan, readings, catalog, catalog.parent / "spill")
-        made: list[list[tuple[str, str]]] = rows(plan, found.rows)
-        return [{name: value for name, value in row if name != "@ptr"} for row in made]
+        return [{name: value for name, value in row if name != "@ptr"} for row in rows(plan, found.rows)]
 
     return run

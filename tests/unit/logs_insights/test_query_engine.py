@@ -24,6 +24,7 @@ from cloudarium.kernel.identity import root
 from cloudarium.kernel.store import Scope, Store
 from cloudarium.services import logs
 from cloudarium.services.logs.insights import arrow, engine, execution
+from cloudarium.services.logs.insights.compile import pipeline
 from cloudarium.services.logs.insights.engine import queries
 from cloudarium.services.logs.insights.records import QueryRun
 from cloudarium.services.logs.start import running
@@ -175,7 +176,7 @@ async def test_a_query_that_a_crash_interrupted_is_run_again(tmp_path: Path, hel
     after = opened(tmp_path)
     assert values(await over(after, name)) == [["2"]]
     assert values(await over(after, done)) == [["2"]], "results are there as they were"
-    assert {path.stem for path in (tmp_path / "logs-insights").glob("*.json")} == {done, name}
+    assert {path.stem for path in (tmp_path / "logs-insights").glob("*.rows")} == {done, name}
     await after.stop_services()
     after.store.close()
 
@@ -189,7 +190,7 @@ async def test_the_oldest_queries_make_room(cloud: Cloud, monkeypatch: pytest.Mo
         await over(cloud, names[-1])
     described = (await client(cloud).describe_queries())["queries"]
     assert {each["queryId"] for each in described} == set(names[2:])
-    assert len(list((running(cloud).storage.root.parent / "logs-insights").glob("*.json"))) == 3
+    assert len(list((running(cloud).storage.root.parent / "logs-insights").glob("*.rows"))) == 3
 
 
 async def test_a_query_that_fails_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,3 +300,51 @@ async def test_tokens_that_are_none_of_ours(cloud: Cloud) -> None:
             await call(nextToken=deep)
     second = await aws.get_query_results(queryId=name, nextToken=first["nextToken"], maxItems=2)
     assert len(first["results"]) == 2 and len(second["results"]) == 1 and "nextToken" not in second
+
+
+async def test_limits(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "DEFAULT_LIMIT", 3)
+    await group(cloud)
+    await put(cloud, *[str(number) for number in range(10)])
+    for query, most in (
+        ("fields @message", 3), ("fields @message | limit 8", 8), ("fields @message | limit 2", 2),
+        ("limit 8 | filter @message > 0", 3), ("limit any 8", 8),
+    ):  # fmt: skip
+        assert len((await over(cloud, await start(cloud, query)))["results"]) == most, query
+    now = int(cloud.clock.now())
+    for limit, query, most in ((5, "limit 8", 5), (9, "limit 8", 8), (6, "fields @message", 6)):
+        started = await client(cloud).start_query(
+            logGroupName="g", startTime=now - 600, endTime=now + 600, queryString=query, limit=limit
+        )
+        assert len((await over(cloud, started["queryId"]))["results"]) == most, (limit, query)
+
+
+async def test_any_events_are_enough(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_module, "SEAL_BYTES", 400_000)
+    await group(cloud)
+    for part in range(8):
+        await put(cloud, *[f"{part} {number} " + "x" * 90 for number in range(5_000)])
+    whole = (await over(cloud, await start(cloud, "filter @message like 'x' | limit 5")))["statistics"]
+    assert (whole["recordsScanned"], whole["recordsMatched"], whole["resultCount"]) == (40_000.0, 40_000.0, 5.0)
+    some = (await over(cloud, await start(cloud, "filter @message like 'x' | limit any 5")))["statistics"]
+    assert some["recordsScanned"] < 40_000 and some["recordsMatched"] == some["resultCount"] == 5.0
+    # An order needs them all.
+    first = await over(cloud, await start(cloud, "sort @message | limit any 1 | display @message"))
+    assert values(first)[0][0].startswith("0 0 ") and first["statistics"]["recordsScanned"] == 40_000.0
+    counted = await over(cloud, await start(cloud, "limit any 7 | stats count(*) as c"))
+    assert values(counted) == [["7"]] and counted["statistics"]["recordsMatched"] == 7.0
+
+
+async def test_results_are_read_by_the_page(cloud: Cloud) -> None:
+    await group(cloud)
+    await put(cloud, *["line\nbreak \u2028 " + str(number) for number in range(25)])
+    name = await start(cloud, "fields @message | sort @message | limit 100")
+    found, token = [], {}
+    while True:
+        await over(cloud, name)
+        page = await client(cloud).get_query_results(queryId=name, maxItems=10, **token)
+        found += values(page)
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+    assert found == [[f"line\nbreak \u2028 {number}"] for number in range(25)]

@@ -47,7 +47,7 @@ def test_expand(run: Run) -> None:
 def test_where_is_filter_and_an_exclamation_mark_is_not(run: Run) -> None:
     lines = ['{"n": 1}', '{"n": 2}']
     assert run("where !(n = 1) | fields n | display n", lines) == [{"n": "2"}]
-    assert run("fields n | limit any 1 | display n", lines) == [{"n": "2"}]
+    assert run("fields n | limit any 1 | display n", lines)[0]["n"] in ("1", "2")
 
 
 def test_elements_of_lists_by_number(run: Run) -> None:

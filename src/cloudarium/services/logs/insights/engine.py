@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TextIO
 from weakref import WeakKeyDictionary
 
-import msgspec
-
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.indexing import spans
@@ -36,7 +34,7 @@ from cloudarium.services.logs.insights.records import (
     TIMEOUT,
     QueryRun,
 )  # fmt: skip
-from cloudarium.services.logs.insights.results import rows
+from cloudarium.services.logs.insights.results import Row, read, rows, write
 from cloudarium.services.logs.insights.source import Events, Group, Stopped
 from cloudarium.services.logs.lookups.tables import LookupTable
 from cloudarium.services.logs.protection.history import histories
@@ -54,7 +52,6 @@ KEPT = 7 * 86_400
 """Seconds, by https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html."""
 MOST_KEPT = 10_000
 """Queries of an account in a region; a dashboard that asks every second would have more within a week."""
-Rows = list[list[tuple[str, str]]]
 
 
 class Queries:
@@ -80,9 +77,9 @@ class Queries:
         """Ids, oldest first."""
         for scope, each in sorted(self._table.everywhere(), key=lambda pair: pair[1].created):
             self._known.setdefault(scope, {})[each.id] = None
-        kept = {name for names in self._known.values() for name in names}
-        for path in self._folder.glob("*.json"):
-            if path.stem not in kept:
+        kept = {self._path(name).name for names in self._known.values() for name in names}
+        for path in self._folder.iterdir():
+            if path.is_file() and path.name not in kept:
                 path.unlink()
 
     def begin(self) -> None:
@@ -120,9 +117,9 @@ class Queries:
         if (execution := self._running.get(query.id)) is not None:
             execution.stop()
 
-    async def results(self, query: QueryRun) -> Rows:
-        """What a complete query found."""
-        return await asyncio.to_thread(_read, self._path(query.id))
+    async def results(self, query: QueryRun, start: int, count: int) -> list[Row]:
+        """Some of what a complete query found."""
+        return await asyncio.to_thread(read, self._path(query.id), start, count)
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -241,19 +238,10 @@ class Queries:
     ) -> tuple[int, Outcome]:
         catalog = self._storage.root / "catalog.db"
         outcome = execution.run(plan, readings, catalog, self._spill, tables)
-        made = rows(plan, outcome.rows)
-        path = self._path(query.id)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(made))
-        temporary.rename(path)
-        return len(made), outcome._replace(rows=[])
+        return write(self._path(query.id), rows(plan, outcome.rows)), outcome._replace(rows=[])
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
-
-
-def _read(path: Path) -> Rows:
-    return msgspec.json.decode(path.read_bytes(), type=Rows)
+        return self._folder / f"{name}.rows"
 
 
 _queries: WeakKeyDictionary[Cloud, Queries] = WeakKeyDictionary()

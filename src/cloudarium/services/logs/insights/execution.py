@@ -29,6 +29,14 @@ THREADS = 4
 LARGEST = 256 << 20
 """Characters of all results of a query."""
 _FETCH = 500
+_SETTINGS = (
+    "TimeZone = 'UTC'",
+    # How many events there are is not known before they are read. A join takes them one after the other, in the order
+    # in which it is written: left to itself, DuckDB thinks that they are few and keeps all of them in memory.
+    "disabled_optimizers = 'join_order,build_side_probe_side'",
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
 
 
 class Reading(NamedTuple):
@@ -109,7 +117,7 @@ class Execution:
         with self._lock:
             self._connection = connection
         try:
-            for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+            for setting in _SETTINGS:
                 connection.execute(f"SET {setting}")
             load(connection, plan.lookups, tables or {}, self.stopped)
             return self._run(connection, plan, readings, catalog)

@@ -1,22 +1,27 @@
-"""Results as the API gives them: every value a text, nothing for what is missing."""
+"""Results as the API gives them, and as they are kept: every value a text, nothing for what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cloudarium.services.logs.eventids import pointer
 from cloudarium.services.logs.insights.compile.plan import Plan
 from cloudarium.services.logs.insights.compile.sql import Kind
 
+Row = list[tuple[str, str]]
+_DECODER = msgspec.json.Decoder(Row)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def rows(plan: Plan, found: Iterable[Sequence[Any]]) -> list[list[tuple[str, str]]]:
+def rows(plan: Plan, found: Iterable[Sequence[Any]]) -> Iterator[Row]:
     """Fields and values of each result, in order; events have ``@ptr`` at the end."""
     count = len(plan.columns)
-    made = []
     for row in found:
         fields = [
             (column.name, shown(value, column.kind))
@@ -25,8 +30,27 @@ def rows(plan: Plan, found: Iterable[Sequence[Any]]) -> list[list[tuple[str, str
         ]
         if plan.pointers:
             fields.append(("@ptr", pointer(*row[count : count + 3])))
-        made.append(fields)
-    return made
+        yield fields
+
+
+def write(path: Path, found: Iterable[Row]) -> int:
+    """Put results into a file, which is there once it is whole; how many there are."""
+    temporary, count = path.with_suffix(".tmp"), 0
+    with temporary.open("wb") as file:
+        for row in found:
+            # A text has no break of a line in JSON.
+            file.write(msgspec.json.encode(row) + b"\n")
+            count += 1
+    temporary.rename(path)
+    return count
+
+
+def read(path: Path, start: int, count: int) -> list[Row]:
+    """Some of the results of a file, from number ``start`` on; none of a file that is gone."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        return [_DECODER.decode(line) for line in islice(file, start, start + count)]
 
 
 def shown(value: Any, kind: Kind) -> str:

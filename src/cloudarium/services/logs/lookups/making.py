@@ -67,7 +67,7 @@ async def _of_query(ctx: Context, identifier: str) -> list[list[tuple[str, str]]
         raise NotThere("A lookup table of the partial results of a cancelled query")
     if query.status != COMPLETE:
         raise invalid(f"Query with ID {identifier} is not complete: {query.status}")
-    return await known.results(query)
+    return await known.results(query, 0, query.found)
 
 
 def _table(found: list[list[tuple[str, str]]]) -> str:

@@ -79,12 +79,10 @@ async def get_query_results(ctx: Context, request: GetQueryResultsRequestTypeDef
         },
     }
     if query.status == COMPLETE:
-        found = await known.results(query)
-        beyond = place + (request.get("maxItems") or _PAGE)
-        answer["results"] = [
-            [{"field": field, "value": value} for field, value in row] for row in found[place:beyond]
-        ]  # fmt: skip
-        if beyond < len(found):
+        size = request.get("maxItems") or _PAGE
+        found, beyond = await known.results(query, place, size), place + size
+        answer["results"] = [[{"field": field, "value": value} for field, value in row] for row in found]
+        if beyond < query.found:
             answer["nextToken"] = tokens.token(beyond, {**request, "maxItems": None})
     return answer
 

@@ -41,7 +41,7 @@ def compiled(query: tree.Query, now: float, limit: int | None = None, window: tu
     """
     pipeline = Pipeline(query, now, window)
     pipeline.take_all()
-    return pipeline.plan(limit or DEFAULT_LIMIT)
+    return pipeline.plan(limit)
 
 
 class Pipeline:
@@ -147,6 +147,8 @@ class Pipeline:
                 self.sort(command)
             case tree.Limit():
                 self.limit = command.count
+                if command.any:
+                    self.take_any()
             case tree.Dedup():
                 self.dedup(command)
             case tree.Stats():
@@ -199,6 +201,15 @@ class Pipeline:
         order = f" ORDER BY {', '.join(self.ordered())}" if self.ordered() else ""
         self.relation(f"SELECT * FROM {self.last}{order} LIMIT {self.limit}")
         self.limit = None
+
+    def take_any(self) -> None:
+        """Go on with the first events that are found, and look at no more; an order needs all of them."""
+        if not self.scope.events or self.order or self.nested:
+            return
+        self.relation(f"SELECT * FROM {self.last} LIMIT {self.limit}")
+        self.checkpoint(len(self.relations))
+        self.filtered = -1
+        self.matched = f"SELECT count(*) FROM {self.last}"
 
     def item(self, item: tree.Item) -> str:
         """Compute an item unless it is a field as it stands; the name by which it is known."""
@@ -269,8 +280,8 @@ class Pipeline:
         self.steps.append(Table(name, self.with_relations(f"SELECT * FROM {name}")))
         self.relations = [(name, ""), *rest]
 
-    def plan(self, most: int) -> Plan:
-        """The whole, with at most ``most`` results."""
+    def plan(self, most: int | None) -> Plan:
+        """The whole, with at most ``most`` results; without that and ``limit`` there are as many as by default."""
         events = self.scope.events
         if events and self.filtered > 0:
             name = self.relations[self.filtered - 1][0]
@@ -287,7 +298,7 @@ class Pipeline:
         if events:
             selected += ["uid", "time", "seq"]
         order = f" ORDER BY {', '.join(self.ordered())}" if self.ordered() else ""
-        limit = min(most, self.limit or most)
+        limit = min(most or self.limit or DEFAULT_LIMIT, self.limit or most or DEFAULT_LIMIT)
         body = f"SELECT {', '.join(selected) or '1'} FROM {self.last}{order} LIMIT {limit}"
         final = self.with_relations(body)
         inner = [step for nested in self.nested for step in nested.steps()]
