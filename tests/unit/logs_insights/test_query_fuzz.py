@@ -73,7 +73,22 @@ def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 _EXPRESSIONS = st.recursive(st.one_of(_FIELDS, _CONSTANTS), _deeper, max_leaves=6)
 _AGGREGATES = st.sampled_from(
-    ["count", "count_distinct", "sum", "avg", "min", "max", "median", "stddev", "earliest", "latest", "sortsFirst"]
+    [
+        "count",
+        "count_distinct",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "median",
+        "stddev",
+        "earliest",
+        "latest",
+        "sortsFirst",
+        "sortsLast",
+        "count_over_time",
+        "sumOverTime",
+    ]
 )
 _COMMANDS = st.one_of(
     _EXPRESSIONS.map(lambda e: f"fields {e} as made"),
@@ -83,7 +98,7 @@ _COMMANDS = st.one_of(
     _EXPRESSIONS.map(lambda e: f"pattern {e}"),
     _EXPRESSIONS.map(lambda e: f"unnest {e} into un"),
     st.just("parse @message '*:*' as p, q"),
-    st.just("limit 2"),
+    st.sampled_from(["limit 2", "limit any 2"]),
     st.sampled_from(
         [
             "accum n",
@@ -113,6 +128,7 @@ _COMMANDS = st.one_of(
             "fields b.n as n, a.s as s, b.@timestamp as p",
             "join type=left left=a right=b where a.n=b.c and b.s=a.s (SOURCE 'g' | stats count(*) as c by s)",
             "filter s in (fields s | limit 1)",
+            "filter s in (limit any 1 | fields s)",
             "filter n not in (stats max(n) as n by s)",
             "appendcols (fields n | sort n)",
             "appendcols override=true max=2 (stats count(*) as n by s)",
@@ -122,7 +138,7 @@ _COMMANDS = st.one_of(
     ),
     st.just("dedup s, n"),
     st.tuples(_AGGREGATES, _EXPRESSIONS, _EXPRESSIONS).map(
-        lambda t: f"stats {t[0]}({t[1]}) as made by {t[2]} as n, bin(1m)"
+        lambda t: f"stats {t[0]}({t[1]}) as made, rate({t[1]}, 1m) as r by {t[2]} as n, bin(1m)"
     ),
 )
 

@@ -131,7 +131,7 @@ def _check_classes(groups: list[LogGroup], query: Query, unmasks: bool) -> None:
     if INFREQUENT not in classes:
         return
     for command in query.commands:
-        name = query.text[command.start : command.end].split(None, 1)[0].lower()
-        if name in _STANDARD_ONLY or unmasks:
+        name = query.text[command.start : command.end].split(None, 1)[0]
+        if name.lower() in _STANDARD_ONLY or unmasks:
             shown = "unmask" if unmasks else name
             raise invalid(f"{shown} is not supported for log groups of the class {INFREQUENT}.")

@@ -39,7 +39,8 @@ _RECENT = 15 * 60
 
 
 @operation(
-    partial="queryLanguage SQL and PPL; parse … xml; stats … by bin() offset; SOURCE of data sources; "
+    partial="queryLanguage SQL and PPL; parse … xml; stats … by bin() offset; histogram and values in stats; "
+    "SOURCE of data sources and by tags; "
     "filterIndex with the fields of data sources, and without an index on disk; other accounts' groups"
 )
 def start_query(ctx: Context, request: StartQueryRequestTypeDef) -> Answer:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Functions, literally
+from cloudarium.services.logs.insights.compile.makers import Functions, literally, once
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -160,7 +160,11 @@ _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 def _format_date(given: Sequence[Value]) -> Value:
     """``formatDate(time, format[, zone])``, the format being one of strftime as C has it."""
     written, zone = literally(given[1], "A format of dates"), _zone(given)
-    moment = sql.moment(given[0])
+    return value(once(sql.moment(given[0]), lambda it: _formatted(it, written, zone)), "text")
+
+
+def _formatted(moment: str, written: str, zone: _Zone) -> str:
+    """An SQL time in milliseconds as a text."""
     local = zone.local(moment)
     parts: list[str] = []
     plain, at = "", 0
@@ -186,7 +190,7 @@ def _format_date(given: Sequence[Value]) -> Value:
             raise NotThere(f"{found[0]} in a format of formatDate of CloudWatch Logs Insights")
     plain += written[at:]
     flush()
-    return value(f"(CASE WHEN {moment} IS NOT NULL THEN {' || '.join(parts) or sql.literal('')} END)", "text")
+    return f"(CASE WHEN {moment} IS NOT NULL THEN {' || '.join(parts) or sql.literal('')} END)"
 
 
 def _special(letter: str, moment: str, local: str, zone: _Zone) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Functions
+from cloudarium.services.logs.insights.compile.makers import Functions, once
 from cloudarium.services.logs.insights.compile.sql import Value, value
 
 
 def _parsed(given: Sequence[Value]) -> Value:
     if given[0].kind == "json":
         return given[0]
-    shown = sql.text(given[0])
-    return value(f"(CASE WHEN json_valid({shown}) THEN json({shown}) END)", "json")
+    made = once(sql.text(given[0]), lambda it: f"(CASE WHEN json_valid({it}) THEN json({it}) END)")
+    return value(made, "json")
 
 
 def _stringified(given: Sequence[Value]) -> Value:
@@ -24,16 +24,16 @@ def _stringified(given: Sequence[Value]) -> Value:
 
 
 def _array_size(given: Sequence[Value]) -> Value:
-    document = _parsed(given).sql
-    size = f"CASE WHEN json_type({document}) = 'ARRAY' THEN json_array_length({document}) END"
+    size = once(_parsed(given).sql, lambda it: f"CASE WHEN json_type({it}) = 'ARRAY' THEN json_array_length({it}) END")
     return value(f"CAST({size} AS DOUBLE)", "number")
 
 
 def _array_contains(given: Sequence[Value]) -> Value:
-    document, sought = _parsed(given).sql, sql.scalar(given[1])
-    # Elements as texts; a document among them is none.
-    elements = f"CASE WHEN json_type({document}) = 'ARRAY' THEN json_extract_string({document}, '$[*]') END"
-    return value(f"COALESCE(list_contains({elements}, {sought}), false)", "bool")
+    elements = once(
+        _parsed(given).sql,
+        lambda it: f"CASE WHEN json_type({it}) = 'ARRAY' THEN json_extract_string({it}, '$[*]') END",
+    )
+    return value(f"COALESCE(list_contains({elements}, {sql.scalar(given[1])}), false)", "bool")
 
 
 FUNCTIONS: Functions = {

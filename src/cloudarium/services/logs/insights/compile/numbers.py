@@ -8,23 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Function, Functions, of_numbers
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, of_numbers, once
 from cloudarium.services.logs.insights.compile.sql import Value, value
 
 _ANY = 1_000
 _EARTH = 6371.0
 """Kilometers: the mean radius. AWS does not say which one it takes."""
 _PLACES = 15
-_LAT_1, _LON_1, _LAT_2, _LON_2 = (f"radians({{{place}}})" for place in range(4))
-_CHORD = (
-    f"(pow(sin(({_LAT_2} - {_LAT_1}) / 2), 2) + cos({_LAT_1}) * cos({_LAT_2}) * pow(sin(({_LON_2} - {_LON_1}) / 2), 2))"
-)
 _HEX = r"^\s*(?:0[xX])?([0-9a-fA-F]{1,15})\s*$"
 """As many digits as surely fit into 64 bits."""
 
 
 def _extreme(function: str) -> Function:
     return lambda given: value(f"{function}({', '.join(sql.number(each) for each in given)})", "number")
+
+
+def _haversine(given: Sequence[Value]) -> Value:
+    lat_1, lon_1, lat_2, lon_2 = (f"radians(p[{place}])" for place in range(1, 5))
+    chord = f"pow(sin(({lat_2} - {lat_1}) / 2), 2) + cos({lat_1}) * cos({lat_2}) * pow(sin(({lon_2} - {lon_1}) / 2), 2)"
+    # ``least`` leaves out what is missing.
+    distance = f"CASE WHEN {chord} IS NOT NULL THEN {2 * _EARTH} * asin(sqrt(least(1.0, {chord}))) END"
+    points = ", ".join(f"CAST({sql.number(each)} AS DOUBLE)" for each in given)
+    return value(f"list_transform([[{points}]], lambda p: {distance})[1]", "number")
 
 
 def _round(given: Sequence[Value]) -> Value:
@@ -49,9 +54,11 @@ def _hex_to_dec(given: Sequence[Value]) -> Value:
 
 
 def _dec_to_hex(given: Sequence[Value]) -> Value:
-    whole = f"TRY_CAST(trunc({sql.number(given[0])}) AS BIGINT)"
-    sign = f"CASE WHEN {whole} < 0 THEN '-0x' ELSE '0x' END"
-    return value(f"({sign} || lower(hex(abs(NULLIF({whole}, -9223372036854775807 - 1)))))", "text")
+    def made(whole: str) -> str:
+        sign = f"CASE WHEN {whole} < 0 THEN '-0x' ELSE '0x' END"
+        return f"({sign} || lower(hex(abs(NULLIF({whole}, -9223372036854775807 - 1)))))"
+
+    return value(once(f"TRY_CAST(trunc({sql.number(given[0])}) AS BIGINT)", made), "text")
 
 
 FUNCTIONS: Functions = {
@@ -63,8 +70,7 @@ FUNCTIONS: Functions = {
     "least": (1, _ANY, _extreme("least")),
     "log": (1, 1, of_numbers("(CASE WHEN {0} > 0 THEN ln({0}) END)")),
     "sqrt": (1, 1, of_numbers("(CASE WHEN {0} >= 0 THEN sqrt({0}) END)")),
-    # ``least`` alone would leave out a coordinate that is missing.
-    "haversine": (4, 4, of_numbers(f"({2 * _EARTH} * asin(sqrt(CASE WHEN {_CHORD} > 1 THEN 1 ELSE {_CHORD} END)))")),
+    "haversine": (4, 4, _haversine),
     "tonumber": (1, 1, of_numbers("{}")),
     "todouble": (1, 1, of_numbers("CAST({} AS DOUBLE)")),
     "toint": (1, 1, of_numbers("CAST(TRY_CAST(trunc({}) AS INTEGER) AS BIGINT)")),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Function, Functions, flag, literally, of_texts
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, flag, literally, of_texts, once
 from cloudarium.services.logs.insights.compile.regexes import translated
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -45,11 +45,9 @@ def _contains(given: Sequence[Value]) -> Value:
     text, sought = (sql.scalar(each) for each in given[:2])
     if len(given) > 2:
         folded = sql.truth(given[2])
-        return value(
-            f"(CASE WHEN {folded} THEN {flag(f'contains(lower({text}), lower({sought}))')} "
-            f"ELSE {flag(f'contains({text}, {sought})')} END)",
-            "number",
-        )
+        both = "contains(lower(p[1]), lower(p[2])) ELSE contains(p[1], p[2])"
+        test = f"list_transform([[{text}, {sought}]], lambda p: CASE WHEN {folded} THEN {both} END)[1]"
+        return value(flag(test), "number")
     return value(flag(f"contains({text}, {sought})"), "number")
 
 
@@ -66,8 +64,10 @@ def _regex_replace(given: Sequence[Value]) -> Value:
 
 
 def _split(given: Sequence[Value]) -> Value:
-    parts = f"string_split({sql.scalar(given[0])}, {sql.scalar(given[1])})"
-    return value(f"(CASE WHEN {sql.scalar(given[0])} IS NOT NULL THEN to_json({parts}) END)", "json")
+    def made(text: str) -> str:
+        return f"(CASE WHEN {text} IS NOT NULL THEN to_json(string_split({text}, {sql.scalar(given[1])})) END)"
+
+    return value(once(sql.scalar(given[0]), made), "json")
 
 
 FUNCTIONS: Functions = {
