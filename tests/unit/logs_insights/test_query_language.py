@@ -164,7 +164,9 @@ def test_commands_that_are_not_built_are_refused_by_name(name: str) -> None:
         ("fields bin(a)", "period"),
         ("stats count(*) | pattern @message", "needs log events"),
         ("fields " + "concat(" * 25 + "dateceil(a, 1mo)" + ")" * 25, ""),
-        ("fields " + "dateceil(" * 30 + "a" + ", 1mo)" * 30, "too complex"),
+        ("fields " + "dateceil(" * 30 + "a" + ", 1mo)" * 30, ""),
+        (" | ".join(f"fields isPublicIP(concat(a{number}, '.', b{number})) as c{number}" for number in range(99)), ""),
+        ("fields " + ", ".join(f"isPublicIP(a) as c{number}" for number in range(380)), "too complex"),
     ],
 )
 def test_what_cannot_be_compiled(query: str, words: str) -> None:

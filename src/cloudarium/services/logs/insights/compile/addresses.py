@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Function, Functions, literally, once
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, literally
 from cloudarium.services.logs.insights.compile.sql import Value, literal, value
 from cloudarium.services.logs.insights.language.lexer import QueryFault
 
@@ -109,7 +109,7 @@ def _subnet(versions: tuple[int, ...]) -> Function:
             raise QueryFault(f"invalid subnet: {written[:60]}", 0, 0) from error
         if network.version not in versions:
             raise QueryFault(f"invalid subnet: {written[:60]}", 0, 0)
-        return value(once(sql.scalar(given[0]), lambda it: within(it, network)), "bool")
+        return value(sql.once(sql.scalar(given[0]), lambda it: within(it, network)), "bool")
 
     return made
 
@@ -118,11 +118,11 @@ def _valid(*tests: Callable[[str], str]) -> Function:
     def made(it: str) -> str:
         return "(" + " OR ".join(test(it) for test in tests) + ")"
 
-    return lambda given: value(once(sql.scalar(given[0]), made), "bool")
+    return lambda given: value(sql.once(sql.scalar(given[0]), made), "bool")
 
 
 def _to_number(given: Sequence[Value]) -> Value:
-    made = once(sql.scalar(given[0]), lambda it: f"(CASE WHEN {is_v4(it)} THEN CAST({_bits_v4(it)} AS DOUBLE) END)")
+    made = sql.once(sql.scalar(given[0]), lambda it: f"(CASE WHEN {is_v4(it)} THEN CAST({_bits_v4(it)} AS DOUBLE) END)")
     return value(made, "number")
 
 
@@ -134,11 +134,11 @@ def _among(text: str, networks: Sequence[str]) -> str:
 
 
 def _ranged(*networks: str) -> Function:
-    return lambda given: value(once(sql.scalar(given[0]), lambda it: _among(it, networks)), "bool")
+    return lambda given: value(sql.once(sql.scalar(given[0]), lambda it: _among(it, networks)), "bool")
 
 
 def _public(given: Sequence[Value]) -> Value:
-    made = once(
+    made = sql.once(
         sql.scalar(given[0]),
         lambda it: f"(({is_v4(it)} OR {is_v6(it)}) AND NOT {_among(it, (*_PRIVATE, *_RESERVED))})",
     )

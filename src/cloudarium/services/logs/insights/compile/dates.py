@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Functions, literally, once
+from cloudarium.services.logs.insights.compile.makers import Functions, literally
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -160,7 +160,7 @@ _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 def _format_date(given: Sequence[Value]) -> Value:
     """``formatDate(time, format[, zone])``, the format being one of strftime as C has it."""
     written, zone = literally(given[1], "A format of dates"), _zone(given)
-    return value(once(sql.moment(given[0]), lambda it: _formatted(it, written, zone)), "text")
+    return value(sql.once(sql.moment(given[0]), lambda it: _formatted(it, written, zone)), "text")
 
 
 def _formatted(moment: str, written: str, zone: _Zone) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Functions, once
+from cloudarium.services.logs.insights.compile.makers import Functions
 from cloudarium.services.logs.insights.compile.sql import Value, value
 
 
 def _parsed(given: Sequence[Value]) -> Value:
     if given[0].kind == "json":
         return given[0]
-    made = once(sql.text(given[0]), lambda it: f"(CASE WHEN json_valid({it}) THEN json({it}) END)")
+    made = sql.once(sql.text(given[0]), lambda it: f"(CASE WHEN json_valid({it}) THEN json({it}) END)")
     return value(made, "json")
 
 
@@ -24,12 +24,12 @@ def _stringified(given: Sequence[Value]) -> Value:
 
 
 def _array_size(given: Sequence[Value]) -> Value:
-    size = once(_parsed(given).sql, lambda it: f"CASE WHEN json_type({it}) = 'ARRAY' THEN json_array_length({it}) END")
-    return value(f"CAST({size} AS DOUBLE)", "number")
+    size = "CASE WHEN json_type({0}) = 'ARRAY' THEN json_array_length({0}) END"
+    return value(f"CAST({sql.once(_parsed(given).sql, size.format)} AS DOUBLE)", "number")
 
 
 def _array_contains(given: Sequence[Value]) -> Value:
-    elements = once(
+    elements = sql.once(
         _parsed(given).sql,
         lambda it: f"CASE WHEN json_type({it}) = 'ARRAY' THEN json_extract_string({it}, '$[*]') END",
     )

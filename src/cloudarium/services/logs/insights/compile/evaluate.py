@@ -149,7 +149,8 @@ class Evaluator:
                 if not isinstance(period, tree.Period):
                     raise QueryFault(f"{node.name} needs a time and a period", node.start, node.end)
                 moment = sql.moment(self._made(node.arguments[0]))
-                return value((floored if node.name == "datefloor" else ceiled)(moment, period), "time")
+                rounded = floored if node.name == "datefloor" else ceiled
+                return value(sql.once(moment, lambda it: rounded(it, period)), "time")
             case "now" if not node.arguments:
                 return sql.number_constant(float(int(self._now)))
             case name if name in self._window and not node.arguments:
@@ -187,7 +188,7 @@ class Evaluator:
         before, self._grouped = self._grouped, None
         moment = sql.moment(self._made(node.arguments[0])) if len(node.arguments) == 2 else self.moment(node)
         self._grouped = before
-        return value(floored(moment, period), "time")
+        return value(sql.once(moment, lambda it: floored(it, period)), "time")
 
     def _unmask(self, node: tree.Call) -> Value:
         if len(node.arguments) != 1:

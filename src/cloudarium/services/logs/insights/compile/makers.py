@@ -13,17 +13,6 @@ Functions = dict[str, tuple[int, int, Function]]
 """By names in lower case: fewest and most arguments, and what is made of them."""
 
 
-_SHORT = 40
-
-
-def once(text: str, made: Callable[[str], str]) -> str:
-    """What is made of an SQL text that it names several times, without the whole growing as often.
-
-    Functions within functions would soon have more text than a database can read in a moment.
-    """
-    return made(text) if len(text) <= _SHORT else f"list_transform([{text}], lambda it: {made('it')})[1]"
-
-
 def of_numbers(template: str, kind: Kind = "number") -> Function:
     """A function of numbers."""
     return lambda given: value(template.format(*(sql.number(each) for each in given)), kind)

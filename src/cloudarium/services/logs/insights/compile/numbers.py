@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Function, Functions, of_numbers, once
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, of_numbers
 from cloudarium.services.logs.insights.compile.sql import Value, value
 
 _ANY = 1_000
@@ -58,7 +58,7 @@ def _dec_to_hex(given: Sequence[Value]) -> Value:
         sign = f"CASE WHEN {whole} < 0 THEN '-0x' ELSE '0x' END"
         return f"({sign} || lower(hex(abs(NULLIF({whole}, -9223372036854775807 - 1)))))"
 
-    return value(once(f"TRY_CAST(trunc({sql.number(given[0])}) AS BIGINT)", made), "text")
+    return value(sql.once(f"TRY_CAST(trunc({sql.number(given[0])}) AS BIGINT)", made), "text")
 
 
 FUNCTIONS: Functions = {

@@ -26,6 +26,8 @@ from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
 
 DEFAULT_LIMIT = 10_000
+_MOST_SQL = 500_000
+"""Characters of all statements: for more, the database would need more memory than it is bound to."""
 _NEWEST_FIRST = ["time DESC", "seq DESC"]
 _WORD = re.compile(r"\w+")
 _BASE_COLUMNS = (
@@ -303,6 +305,8 @@ class Pipeline:
         final = self.with_relations(body)
         inner = [step for nested in self.nested for step in nested.steps()]
         steps = [step._replace(select=self.based(step.select)) for step in self.pruned(final)]
+        if sum(len(step.select) for step in (*inner, *steps)) + len(final) > _MOST_SQL:
+            raise QueryFault("the query is too complex", 0, len(self.query.text))
         return Plan(
             (*inner, *steps), self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw,
             (*self.lookups, *(each for nested in self.nested for each in nested.pipeline.lookups)),

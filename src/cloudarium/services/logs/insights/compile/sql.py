@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -11,6 +12,7 @@ Kind = Literal["text", "number", "bool", "time", "json"]
 _TIME = "DECIMAL(15, 0)"
 """Milliseconds up to the year 33658: what is beyond is no time, and must not overflow in what is computed of it."""
 _WORDS = {"true": "true", "1": "true", "false": "false", "0": "false"}
+_SHORT = 40
 MOST_SQL = 200_000
 """Characters: some conversions name their operand twice, and nested ones would double without end."""
 
@@ -33,6 +35,16 @@ def value(sql: str, kind: Kind) -> Value:
 def literal(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def once(text: str, made: Callable[[str], str]) -> str:
+    """What is made of an SQL text that it names several times, without the whole growing as often.
+
+    Functions within functions would soon have more text than a database can read in a moment.
+    """
+    if len(text) <= _SHORT or made("\0").count("\0") < 2:
+        return made(text)
+    return f"list_transform([{text}], lambda it: {made('it')})[1]"
 
 
 def text_constant(text: str) -> Value:
@@ -78,16 +90,16 @@ def text(of: Value) -> str:
 
 def scalar(of: Value) -> str:
     """The value as VARCHAR for what takes texts: maps and lists are nothing to that."""
-    return f"(CASE WHEN {_structured(of)} THEN NULL ELSE {text(of)} END)" if of.kind == "json" else text(of)
-
-
-def _structured(of: Value) -> str:
-    return f"json_type({of.sql}) IN ('OBJECT', 'ARRAY')"
+    if of.kind != "json":
+        return text(of)
+    shown = "CASE WHEN json_type({0}) IN ('OBJECT', 'ARRAY') THEN NULL ELSE json_extract_string({0}, '$') END"
+    return f"({once(of.sql, shown.format)})"
 
 
 def no_structure(of: Value) -> str:
     """Whether the value is neither a map nor a list; empty for one that cannot be."""
-    return f"({of.sql} IS NULL OR NOT {_structured(of)})" if of.kind == "json" else ""
+    test = "COALESCE(json_type({}) NOT IN ('OBJECT', 'ARRAY'), true)"
+    return test.format(of.sql) if of.kind == "json" else ""
 
 
 def truth(of: Value) -> str:
@@ -115,7 +127,10 @@ def moment(of: Value) -> str:
         return of.sql
     if of.kind == "number":
         return f"CAST(TRY_CAST({of.sql} AS {_TIME}) AS BIGINT)"
-    shown = text(of)
+    return once(text(of), _moment_of)
+
+
+def _moment_of(shown: str) -> str:
     # Casting to TIMESTAMPTZ also knows words such as infinity.
     iso = f"TRY_CAST(regexp_extract({shown}, '^\\d{{4}}-\\d\\d-\\d\\d.*') AS TIMESTAMPTZ)"
     return f"COALESCE(CAST(TRY_CAST({shown} AS {_TIME}) AS BIGINT), epoch_ms({iso}))"

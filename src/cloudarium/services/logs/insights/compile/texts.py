@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.makers import Function, Functions, flag, literally, of_texts, once
+from cloudarium.services.logs.insights.compile.makers import Function, Functions, flag, literally, of_texts
 from cloudarium.services.logs.insights.compile.regexes import translated
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -67,7 +67,7 @@ def _split(given: Sequence[Value]) -> Value:
     def made(text: str) -> str:
         return f"(CASE WHEN {text} IS NOT NULL THEN to_json(string_split({text}, {sql.scalar(given[1])})) END)"
 
-    return value(once(sql.scalar(given[0]), made), "json")
+    return value(sql.once(sql.scalar(given[0]), made), "json")
 
 
 FUNCTIONS: Functions = {
