@@ -193,7 +193,7 @@ class MotoBridge:
         await asyncio.sleep(pause)
         child = MotoProcess()
         try:
-            await child.start(self._supervisor(), self._folder, self._cloud.clock.now())
+            await child.start(self._supervisor(), self._folder, self._cloud.clock.now(), self._cloud.services)
         except BaseException:
             await child.stop()
             raise

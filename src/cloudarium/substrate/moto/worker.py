@@ -30,10 +30,13 @@ _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 class Worker:
     """moto with a memory. ``journal`` None forgets everything at the end."""
 
-    def __init__(self, journal: Journal | None, *, birth: float) -> None:
-        """``birth`` (cloud seconds): when everything that is there from the beginning was made."""
+    def __init__(self, journal: Journal | None, *, birth: float, owned: frozenset[str] = frozenset()) -> None:
+        """``birth`` (cloud seconds): when everything that is there from the beginning was made.
+
+        ``owned``: the services that are the cloud's own.
+        """
         self._turn = threading.Lock()
-        self._engine = Engine(self._outside)
+        self._engine = Engine(self._outside, owned)
         self._journal = journal
         self._birth = journal.birth if journal else birth
         self.changes = 0
@@ -78,6 +81,9 @@ class Worker:
             self.changes += 1
             if self._journal is not None:
                 entry = {**call, "now": moment, "seed": execution.seed, "keys": execution.keys, "crc": _check(answer)}
+                if call["service"] == "cloudformation":
+                    # Whose a service is may change; what a call was refused for, and what not, must not.
+                    entry["owned"] = sorted(self._engine.owned or ())
                 try:
                     self._journal.append(entry)
                 except OSError as error:
@@ -111,8 +117,10 @@ class Worker:
     # -- again -----------------------------------------------------------------------------------------------------
 
     def _replay(self, journal: Journal) -> None:
-        self._engine.offline = True
+        owned, self._engine.offline = self._engine.owned, True
         for entry in journal.replay():
+            then = entry.get("owned")
+            self._engine.owned = frozenset(then) if then is not None else None
             with Execution(entry["now"], entry["seed"], entry["keys"]).running():
                 answer = self._guarded(entry)
             self.replayed += 1
@@ -120,7 +128,7 @@ class Worker:
             if _check(answer) != entry["crc"]:
                 self.differing += 1
                 log.warning("%s %s came out differently when replayed", entry["service"], entry["api"])
-        self._engine.offline = False
+        self._engine.owned, self._engine.offline = owned, False
 
     def _seed_backends(self) -> None:
         """What moto makes on first use of a service in an account and region follows from their names."""
