@@ -29,6 +29,7 @@ demo: install
 
 test: install
 	@tools/system.sh skopeo:skopeo buildah:buildah podman:podman docker-registry:docker-registry jq:jq
+	@tools/system.sh /usr/bin/aws:awscli
 	@$(PYTHON) -m pytest -q
 
 lint: install

@@ -33,7 +33,7 @@ def env(options: argparse.Namespace) -> int:
     for name, value in variables.items():
         print(f"export {name}={value}")
     # Left over from real accounts, these would win over the keys above or be sent with them.
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    print("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
     return OK
 
 
