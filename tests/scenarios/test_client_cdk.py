@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.conftest import fresh_number
 from tests.support.aws import Account
+from tests.support.cloud import RunningCloud
 from tests.support.node import node, packages
 
 _APP = Path(__file__).parent.parent / "programs" / "cdk_app.cjs"
@@ -20,7 +22,8 @@ def modules() -> Path:
     return packages("aws-cdk@2", "aws-cdk-lib@2", "constructs@10")
 
 
-def test_an_app_from_deploy_to_destroy(account: Account, modules: Path, tmp_path: Path) -> None:
+def test_an_app_from_deploy_to_destroy(own_cloud: RunningCloud, modules: Path, tmp_path: Path) -> None:
+    account = Account(own_cloud, fresh_number())
     # What an app needs of `cdk bootstrap`, whose own template is refused for its ECR repository.
     account.s3.create_bucket(Bucket=f"cdk-hnb659fds-assets-{account.number}-us-east-1")
     account.ssm.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")

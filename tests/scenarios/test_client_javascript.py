@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import fresh_number, life
 from tests.support.aws import Account
+from tests.support.cloud import RunningCloud
 from tests.support.node import node, packages
 
 _SCRIPT = Path(__file__).parent.parent / "programs" / "sdk.cjs"
@@ -17,6 +20,17 @@ _CLIENTS = ("ec2", "elastic-load-balancing-v2", "ecs", "cloudwatch", "cloudwatch
 @pytest.fixture(scope="module")
 def modules() -> Path:
     return packages("@aws-sdk/s3-request-presigner@3", *(f"@aws-sdk/client-{name}@3" for name in _CLIENTS))
+
+
+@pytest.fixture(scope="module")
+def punctual() -> Iterator[RunningCloud]:
+    """A cloud whose clock nobody moves: this SDK tries again when it thinks that its own is wrong."""
+    yield from life(RunningCloud())
+
+
+@pytest.fixture
+def account(punctual: RunningCloud) -> Account:
+    return Account(punctual, fresh_number())
 
 
 @pytest.fixture

@@ -47,3 +47,17 @@ def host_port(text: str) -> tuple[str, int]:
     if colon and not host:
         raise ValueError(f"{text!r} has no host; write HOST:PORT")
     return host or "127.0.0.1", port(number)
+
+
+def account(text: str) -> str:
+    """An account id. Raises ValueError."""
+    if not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise ValueError(f"{text!r} is not an account; account ids are 12 digits")
+    return text
+
+
+def region(text: str) -> str:
+    """A region's name. Raises ValueError."""
+    if not re.fullmatch(r"[a-z0-9-]{1,64}", text):
+        raise ValueError(f"{text!r} is not a region; write for example us-east-1")
+    return text

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 from cloudarium.cli.failure import REFUSED, USAGE, Failure
 
@@ -63,7 +64,7 @@ def _complain(failure: Failure, as_json: bool) -> None:
 def _default_port() -> int:
     """The port of ``CLOUDARIUM_PORT``, which ``cloudarium env`` exports, or the usual one."""
     text = os.environ.get("CLOUDARIUM_PORT")
-    return _argument("port")(text) if text else DEFAULT_PORT
+    return int(_argument("port")(text)) if text else DEFAULT_PORT
 
 
 def _command(name: str) -> Command:
@@ -92,15 +93,14 @@ _MODULES = {
 }
 
 
-def _argument(kind: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
+def _argument(kind: str) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
         from cloudarium.cli import arguments
 
         try:
-            value: int = getattr(arguments, kind)(text)
+            return getattr(arguments, kind)(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
-        return value
 
     return parse
 
@@ -112,7 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="AWS on your own machine, running.",
         epilog="Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 no cloud running on that port.",
     )
-    port = _argument("port")
+    port, account, region = _argument("port"), _argument("account"), _argument("region")
     port_help = f"which cloud, by its port (default: $CLOUDARIUM_PORT or {DEFAULT_PORT})"
     parser.add_argument("--port", type=port, default=None, metavar="N", help=port_help)
     parser.add_argument("--version", action="store_const", const="version", dest="command")
@@ -141,8 +141,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("reset", "delete every resource; the cloud goes on running")
 
     env = add("env", 'print settings for a shell: eval "$(cloudarium env)"')
-    env.add_argument("--account", metavar="ID", help="a 12-digit account id, used as the access key id")
-    env.add_argument("--region", default="us-east-1", help="default: us-east-1")
+    env.add_argument("--account", type=account, metavar="ID", help="a 12-digit account id, used as the access key id")
+    env.add_argument("--region", type=region, default="us-east-1", help="default: us-east-1")
 
     resolve = add("resolve", "print a loopback address that leads to a name inside the cloud")
     resolve.add_argument("name", metavar="NAME")
@@ -169,8 +169,10 @@ def build_parser() -> argparse.ArgumentParser:
     exec_.add_argument("container", metavar="CONTAINER", nargs="?", help="default: the task's only one")
     exec_.add_argument("--cluster", metavar="NAME", help="default: whichever has the task")
     for command in (attach, detach, exec_):
-        command.add_argument("--account", metavar="ID", help="default: $AWS_ACCESS_KEY_ID if that is an account id")
-        command.add_argument("--region", help="default: $AWS_REGION")
+        command.add_argument(
+            "--account", type=account, metavar="ID", help="default: $AWS_ACCESS_KEY_ID if that is an account id"
+        )
+        command.add_argument("--region", type=region, help="default: $AWS_REGION")
 
     image = add("image", "bring images in, list and remove them")
     from cloudarium.cli.image import add_arguments

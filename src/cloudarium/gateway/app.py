@@ -7,6 +7,7 @@ function that changed nothing is answered in the same turn of the loop; everythi
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cloudarium.gateway import wire
-from cloudarium.gateway.audit import Audit
+from cloudarium.gateway.audit import Audit, source_of
 from cloudarium.gateway.detect import Detected, detect, refusal
 from cloudarium.gateway.dispatch import Dispatcher, internal_failure
 from cloudarium.gateway.sigv4 import Credential
 from cloudarium.gateway.usage import Usage
 from cloudarium.gateway.wire import WireRequest, WireResponse
 from cloudarium.gateway.wire.chunked import is_chunked, plain_body
+from cloudarium.gateway.wire.digests import check_digests
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
@@ -34,6 +36,8 @@ from cloudarium.kernel.store import Scope
 log = logging.getLogger(__name__)
 
 ANSWERED_BY = "x-cloudarium-answered-by"
+_LONG = 256 * 1024
+"""Bytes of a body above which digests are computed in another thread."""
 
 
 class RestOfAws(Protocol):
@@ -176,6 +180,7 @@ class Gateway:
         request, detected, scope = call.request, call.detected, call.ctx.scope
         error: AwsError | None = None
         try:
+            await self._check_for_rest(call)
             target = f"{request.path}?{request.query}" if request.query else request.path
             status, headers, body = await self._rest.forward(
                 request.method,
@@ -194,8 +199,25 @@ class Gateway:
             error = failure
             response = self._failure_of(detected, failure, call.identifier)
         self._usage.count(scope, detected.service, call.name)
-        self._audit.record(call.ctx, f"{detected.service}.amazonaws.com", call.name, None, None, error)
+        self._audit.record(call.ctx, source_of(detected.service), call.name, call.parameters, None, error)
         return response
+
+    @staticmethod
+    async def _check_for_rest(call: _Call) -> None:
+        """Refuse what AWS's model refuses: moto crashes on it, or takes it."""
+        request, detected = call.request, call.detected
+        if detected.service == "s3" and request.method in ("PUT", "POST"):
+            if len(request.body) > _LONG:
+                await asyncio.to_thread(check_digests, request, call.name)
+            else:
+                check_digests(request, call.name)
+        if detected.service == "sqs" and detected.protocol == "query":
+            return  # Its queue may be named by the path alone.
+        try:
+            operation = wire.operation(detected.service, detected.protocol, detected.operation_name)
+        except AwsError:
+            return  # Event streams pass as they are.
+        call.parameters = operation.parse(request, detected.path_params)
 
     @staticmethod
     def _failure_of(detected: Detected, error: AwsError, identifier: str) -> WireResponse:

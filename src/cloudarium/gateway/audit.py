@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cloudarium.gateway.wire.index import index
 from cloudarium.kernel.clock import Clock
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
@@ -26,11 +27,13 @@ _READ_PREFIXES = ("Describe", "Get", "List", "Lookup", "Head", "Search", "BatchG
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _SECRETS = frozenset(
     {
+        "authparameters",
         "authtoken",
         "certificatebody",
         "clientsecret",
         "keymaterial",
         "masteruserpassword",
+        "messagebody",
         "newpassword",
         "oldpassword",
         "passphrase",
@@ -49,6 +52,12 @@ _SECRETS = frozenset(
 
 _MAX_RECORD = 65_536
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def source_of(service: str) -> str:
+    """CloudTrail's name of the source of a service's events, where the service does not say so itself."""
+    row = index().rows.get(service)
+    return f"{row.signing_name if row is not None else service}.amazonaws.com"
 
 
 def is_read(operation: str) -> bool:
@@ -130,9 +139,10 @@ def _shown(value: Any) -> Any:
     """Parameters as CloudTrail shows them: first letters lowered, secrets hidden, blobs left out."""
     if isinstance(value, Mapping):
         shown = {}
+        secret = value.get("Type") == "SecureString"
         for name, inner in value.items():
             key = name[:1].lower() + name[1:] if isinstance(name, str) else str(name)
-            shown[key] = _HIDDEN if key.lower() in _SECRETS else _shown(inner)
+            shown[key] = _HIDDEN if key.lower() in _SECRETS or (secret and key == "value") else _shown(inner)
         return shown
     if isinstance(value, (list, tuple)):
         return [_shown(inner) for inner in value]

@@ -11,9 +11,14 @@ from cloudarium.kernel.service import Service
 
 
 def coverage(cloud: Cloud, service: str | None, rest_operations: Callable[[str], dict[str, bool]]) -> dict[str, Any]:
-    """Per service who owns it and what each operation does; all services of ours when ``service`` is None."""
+    """Per service who owns it and what each operation does; all services of ours when ``service`` is None.
+
+    Nothing for a service that AWS does not have.
+    """
     if service is None:
         return {"services": {name: _ours(owned) for name, owned in sorted(cloud.services.items())}}
+    if service not in models.service_names():
+        return {"services": {}}
     owned = cloud.services.get(service)
     return {"services": {service: _ours(owned) if owned is not None else _theirs(service, rest_operations)}}
 
@@ -28,4 +33,5 @@ def _ours(service: Service) -> dict[str, Any]:
 
 def _theirs(service: str, rest_operations: Callable[[str], dict[str, bool]]) -> dict[str, Any]:
     answered = rest_operations(service)
-    return {"owner": "moto", "operations": {name: "moto" if answered[name] else "refused" for name in sorted(answered)}}
+    owner = "moto" if any(answered.values()) else "nobody"
+    return {"owner": owner, "operations": {name: "moto" if answered[name] else "refused" for name in sorted(answered)}}

@@ -22,6 +22,7 @@ from cloudarium.kernel.errors import AwsError, NotThere
 
 _RPC_PATH = re.compile(r"/service/([^/]{1,128})/operation/([A-Za-z0-9_]{1,128})/?")
 _BUCKET = re.compile(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.DOTALL)
+_SCOPE = re.compile(r"(?:/|%2F)([a-z0-9-]{1,64})(?:/|%2F)aws4_request", re.IGNORECASE)
 _S3_SIGNERS = {"s3express": "s3", "s3-object-lambda": "s3"}
 _FORM_PROTOCOLS = ("query", "ec2")
 
@@ -63,7 +64,8 @@ def _likely(request: WireRequest) -> tuple[str, str | None]:
     try:
         service = next(iter(_candidates(request, sigv4.parse_authorization(request))), None)
     except AwsError:
-        service = None
+        scope = _SCOPE.search(request.headers.get("authorization", "") or request.query)
+        service = next(iter(_signed_services(scope.group(1), ())), None) if scope is not None else None
     spoken = index().rows[service].protocols if service is not None else ()
     headers = request.headers
     if "smithy-protocol" in headers:

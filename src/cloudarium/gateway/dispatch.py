@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cloudarium.gateway.audit import Audit, is_read
+from cloudarium.gateway.audit import Audit, is_read, source_of
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
@@ -125,7 +125,7 @@ class Dispatcher:
         self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any], record_as: str
     ) -> dict[str, Any]:
         """A call from inside the cloud to a service that is not ours, on the record under a name, if any."""
-        ctx, source = self._inside(scope, principal), f"{service}.amazonaws.com"
+        ctx, source = self._inside(scope, principal), source_of(service)
         try:
             output = await self._rest.call(service, operation, scope, principal, params)
         except AwsError as error:

@@ -77,6 +77,14 @@ def test_env(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_REGION"]) == ("123456789012", "eu-west-1")
 
 
+@pytest.mark.parametrize("wrong", [["--account", "5"], ["--region", "a b"], ["--region", "x;id"]])
+def test_env_prints_nothing_that_means_something_else(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["env", *wrong])
+    assert ended.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_resolve(cloud: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.answer = (200, {"host": "127.0.0.1", "port": 9999, "more": 1})
     assert main(["resolve", "a.elb.amazonaws.com", "80", "--json"]) == 0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cloudarium.gateway import sigv4, wire
 from cloudarium.gateway.wire import WireRequest
-from cloudarium.gateway.wire.chunked import CHECKSUMS, crc32c, plain_body
+from cloudarium.gateway.wire.chunked import plain_body
+from cloudarium.gateway.wire.digests import CHECKSUMS, crc32c
 from cloudarium.kernel.errors import AwsError
 
 SECRET = "secret"

@@ -213,6 +213,9 @@ def test_protocol_hint() -> None:
     assert protocol_hint(request()) == "rest-xml"
     assert protocol_hint(request(signed="ec2", **FORM)) == "ec2"
     assert protocol_hint(request(signed="lambda")) == "rest-json"
+    # Also where the signature itself is what is wrong.
+    broken = "AWS4-HMAC-SHA256 Credential=k/20261201/us-east-1/ec2/aws4_request, SignedHeaders=host"
+    assert protocol_hint(request(authorization=broken, **FORM)) == "ec2"
 
 
 @pytest.mark.parametrize(

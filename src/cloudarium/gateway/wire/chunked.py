@@ -5,22 +5,16 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and .../sig
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 import hmac
-import zlib
-from collections.abc import Callable
 from typing import Protocol
 
+from cloudarium.gateway.wire.digests import check_checksum
 from cloudarium.gateway.wire.message import WireRequest
 from cloudarium.kernel.errors import AwsError
 
 MAX_CHUNKS = 1_000_000
 MAX_HEADER_LINE = 1024
 MAX_TRAILERS = 16
-# Without a native library a larger CRC32C would hold up everybody else; such a trailer is taken on trust.
-MAX_CRC32C = 256 * 1024
 
 
 class ChunkSigner(Protocol):
@@ -62,7 +56,7 @@ def plain_body(request: WireRequest, signer: ChunkSigner | None = None) -> bytes
     for name in declared:
         if name not in trailers:
             raise _malformed_trailer()
-        _check(name, trailers[name], data)
+        check_checksum(name, trailers[name], data)
     return data
 
 
@@ -107,43 +101,6 @@ def _trailers(body: bytes, position: int) -> dict[str, str]:
             raise _malformed_trailer()
         result[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
     return result
-
-
-def _check(name: str, value: str, data: bytes) -> None:
-    algorithm = name.removeprefix("x-amz-checksum-")
-    compute = CHECKSUMS.get(algorithm)
-    if compute is None or (algorithm == "crc32c" and len(data) > MAX_CRC32C):
-        return
-    if base64.b64encode(compute(data)).decode("ascii") != value:
-        words = f"The {algorithm.upper()} you specified did not match the calculated checksum."
-        raise AwsError("BadDigest", words, 400)
-
-
-@functools.cache
-def _crc32c_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ 0x82F63B78 if byte & 1 else byte >> 1
-        table.append(byte)
-    return tuple(table)
-
-
-def crc32c(data: bytes) -> bytes:
-    """The Castagnoli CRC, four bytes, big-endian."""
-    table, crc = _crc32c_table(), 0xFFFFFFFF
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return (crc ^ 0xFFFFFFFF).to_bytes(4, "big")
-
-
-# CRC64NVME is missing: nothing in the standard library computes it at a bearable pace.
-CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
-    "crc32": lambda data: zlib.crc32(data).to_bytes(4, "big"),
-    "crc32c": crc32c,
-    "sha1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
-    "sha256": lambda data: hashlib.sha256(data).digest(),
-}
 
 
 def _same(expected: str, given: str) -> None:

@@ -86,7 +86,7 @@ class MotoBridge:
         ``service`` (botocore's name) and ``operation`` (the API's) are told from the request when left empty. Returns
         status, headers and body; raises ``AwsError`` when moto has no such operation or cannot be run.
         """
-        if service and not self.owns(service):
+        if service and (not self.owns(service) or ledger.mistaken(service, operation)):
             raise _not_there(service, operation)
         header = {
             "kind": "http",

@@ -9,8 +9,23 @@ from pathlib import Path
 
 import msgspec
 
-_FOLDERS = {"docdb": "rds", "lambda": "awslambda", "neptune": "rds"}
+_FOLDERS = {"docdb": "rds", "es": "opensearch", "lambda": "awslambda", "neptune": "rds"}
 """Where moto keeps a service whose folder is not called as botocore calls it."""
+_ANSWERED = {
+    "polly": "DeleteLexicon DescribeVoices GetLexicon ListLexicons PutLexicon SynthesizeSpeech",
+    "s3": (
+        "CompleteMultipartUpload CreateBucket CreateMultipartUpload DeleteObjects GetBucketLifecycleConfiguration "
+        "GetBucketNotificationConfiguration GetBucketTagging ListBuckets PutBucketAccelerateConfiguration PutBucketAcl "
+        "PutBucketCors PutBucketEncryption PutBucketInventoryConfiguration PutBucketLifecycle "
+        "PutBucketLifecycleConfiguration PutBucketLogging PutBucketNotification PutBucketNotificationConfiguration "
+        "PutBucketOwnershipControls PutBucketPolicy PutBucketReplication PutBucketTagging PutBucketVersioning "
+        "PutBucketWebsite PutObjectLockConfiguration PutPublicAccessBlock RestoreObject SelectObjectContent"
+    ),
+    "xray": ("BatchGetTraces GetServiceGraph GetTraceGraph GetTraceSummaries PutTelemetryRecords PutTraceSegments"),
+}
+"""Operations that moto has without a method of their name."""
+_STRICT = frozenset({"s3"})
+"""Services in which moto takes an operation that it does not know for another one of the same method and path."""
 _METHOD = re.compile(r"^    def ([a-z]\w*)\(\s*self\b", re.MULTILINE)
 
 
@@ -61,7 +76,13 @@ def operations(service: str) -> dict[str, bool]:
     if folder is not None:
         for source in [*folder.glob("responses*.py"), *folder.glob("responses/*.py")]:
             methods.update(name.replace("_", "") for name in _METHOD.findall(source.read_text()))
-    return {name: name.lower() in methods for name in names}
+    also = _ANSWERED.get(service, "").split() if folder is not None else []
+    return {name: name.lower() in methods or name in also for name in names}
+
+
+def mistaken(service: str, operation: str) -> bool:
+    """Whether moto would do something else than this operation, which it does not have."""
+    return service in _STRICT and not operations(service).get(operation, True)
 
 
 def _modelled(service: str) -> list[str]:
