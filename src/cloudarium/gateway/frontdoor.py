@@ -16,6 +16,7 @@ from cloudarium.gateway.admin import PREFIX, Admin
 from cloudarium.gateway.app import Gateway
 from cloudarium.gateway.names import data_plane_of, split_host
 from cloudarium.gateway.registry import RegistryDoor, is_registry
+from cloudarium.gateway.webpages import is_foreign, is_of_another_origin
 from cloudarium.gateway.wire import WireRequest, WireResponse
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.substrate.http.server import HttpServer, Request, Response, ServerLimits
@@ -23,6 +24,8 @@ from cloudarium.substrate.http.server import HttpServer, Request, Response, Serv
 _ADMIN = PREFIX.encode()
 _BODY_LIMIT = 256 * 1024 * 1024
 """The largest body AWS takes in one request that we may be asked to hold: an S3 part is usually 8 to 100 MiB."""
+
+_FOREIGN = b"Calls made by web pages that are not served from this machine are refused.\n"
 
 HandOn = Callable[[int, bytes], None]
 
@@ -80,12 +83,13 @@ class FrontDoor:
                     return response
         if is_registry(request):
             return self._registry.handle(request)
+        if is_foreign(request):
+            return Response(403, [(b"Content-Type", b"text/plain")], _FOREIGN)
         answer = self._gateway.answer(_to_wire(request), request.peer[0])
         return _to_http(answer) if isinstance(answer, WireResponse) else _later(answer)
 
     async def _handle_admin(self, request: Request) -> Response:
-        if _from_a_web_page(request):
-            # A page on the open web must not steer this cloud through its visitor's browser.
+        if is_foreign(request) or is_of_another_origin(request):
             return _json(403, {"error": "requests from web pages of other origins are refused", "hint": ""})
         query: dict[str, str] = {}
         for pair in request.query.decode("latin-1").split("&"):
@@ -98,11 +102,6 @@ class FrontDoor:
 
 def _json(status: int, body: object) -> Response:
     return Response(status, [(b"Content-Type", b"application/json")], msgspec.json.encode(body) + b"\n")
-
-
-def _from_a_web_page(request: Request) -> bool:
-    origin = request.get(b"origin")
-    return origin is not None and origin.partition(b"://")[2] != (request.get(b"host") or b"")
 
 
 def _to_wire(request: Request) -> WireRequest:
