@@ -139,3 +139,12 @@ def test_the_ledger_of_s3_is_true(account: Account) -> None:
     assert operations["DeleteBucketAnalyticsConfiguration"] == "refused"
     with pytest.raises(CommandFailed, match="there is no service 'nosuch'"):
         account.cloud.run("coverage", "nosuch")
+
+
+def test_global_services_are_on_the_record_of_their_region(account: Account) -> None:
+    elsewhere = Account(account.cloud, account.number, "eu-west-1")
+    elsewhere.iam.create_group(GroupName="g")
+    attribute = {"AttributeKey": "EventName", "AttributeValue": "CreateGroup"}
+    assert account.iam.list_groups()["Groups"][0]["GroupName"] == "g"
+    assert len(account.cloudtrail.lookup_events(LookupAttributes=[attribute])["Events"]) == 1
+    assert elsewhere.cloudtrail.lookup_events(LookupAttributes=[attribute])["Events"] == []

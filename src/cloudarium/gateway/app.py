@@ -36,6 +36,10 @@ from cloudarium.kernel.store import Scope
 log = logging.getLogger(__name__)
 
 ANSWERED_BY = "x-cloudarium-answered-by"
+_GLOBAL = frozenset(
+    {"account", "budgets", "ce", "cloudfront", "health", "iam", "organizations", "route53", "shield", "support", "waf"}
+)
+"""Services that are in us-east-1, wherever a client says that it is."""
 _LONG = 256 * 1024
 """Bytes of a body above which digests are computed in another thread."""
 
@@ -115,6 +119,8 @@ class Gateway:
     def _route(self, call: _Call, principal: Principal) -> WireResponse | Awaitable[WireResponse]:
         detected, credential = call.detected, call.detected.credential
         region = (credential.region if credential is not None else "") or DEFAULT_REGION
+        if detected.service in _GLOBAL:
+            region = DEFAULT_REGION
         agent = call.request.headers.get("user-agent", "")
         call.ctx = Context(self._cloud, Scope(principal.account, region), principal, call.identifier, call.peer, agent)
         service = self._cloud.services.get(detected.service)
