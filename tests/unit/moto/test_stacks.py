@@ -241,6 +241,20 @@ def test_what_fails_is_taken_back_and_stays_away(rig: Rig, cfn: Any, by_change_s
     assert rig.client("s3").head_bucket(Bucket=f"{name}-bucket")
 
 
+@pytest.mark.parametrize("how", [{"DisableRollback": True}, {"OnFailure": "DO_NOTHING"}])
+def test_what_was_made_is_kept_where_that_was_asked(rig: Rig, cfn: Any, how: dict[str, Any]) -> None:
+    name = f"keeps-{len(next(iter(how)))}"
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    rig.client("s3").create_bucket(Bucket=f"{name}-bucket", **elsewhere)
+    cfn.create_stack(StackName=name, TemplateBody=YAML, Parameters=named(name), **how)
+    assert cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_FAILED"
+    assert f"{name}-queue" in queues(rig)
+    listed = cfn.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    assert [each["LogicalResourceId"] for each in listed] == ["Queue"]
+    cfn.delete_stack(StackName=name)
+    assert f"{name}-queue" not in queues(rig)
+
+
 def test_a_deleted_stack_stays_deleted_when_it_is_described(rig: Rig, cfn: Any) -> None:
     stack = cfn.create_stack(StackName="gone", TemplateBody=YAML, Parameters=named("gone"))["StackId"]
     assert "gone-queue" in queues(rig)

@@ -16,7 +16,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-_DEAD_ENDS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED")
+_DEAD_ENDS = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED")
 """States from which a stack can only be deleted."""
 _NAMED = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 
@@ -119,7 +119,8 @@ def install() -> None:
             backend._validate_export_uniqueness(stack)
             backend.exports.update({export.name: export for export in stack.exports})
 
-        if not _done(backend, lambda: stack, execute, creates=creates):
+        keeps = bool(self._get_bool_param("DisableRollback"))
+        if not _done(backend, lambda: stack, execute, creates=creates, keeps=keeps):
             change_set.execution_status = "EXECUTE_FAILED"
         for other in [each for each in backend.change_sets.values() if each.stack_id == stack.stack_id]:
             if other is not change_set:
@@ -133,7 +134,8 @@ def install() -> None:
         def made() -> Any:
             return next((s for s in backend.stacks.values() if s.name == name and s.stack_id not in before), None)
 
-        _done(backend, made, lambda: make_stack(self), creates=True)
+        keeps = bool(self._get_bool_param("DisableRollback")) or self._get_param("OnFailure") == "DO_NOTHING"
+        _done(backend, made, lambda: make_stack(self), creates=True, keeps=keeps)
         return ActionResult({"StackId": made().stack_id})
 
     def update_stack(self: Any) -> Any:
@@ -175,10 +177,12 @@ def install() -> None:
         setattr(CloudFormationResponse, method.__name__, method)
 
 
-def _done(backend: Any, stack: Callable[[], Any], work: Callable[[], object], *, creates: bool) -> bool:
+def _done(
+    backend: Any, stack: Callable[[], Any], work: Callable[[], object], *, creates: bool, keeps: bool = False
+) -> bool:
     """Whether work on a stack went well. What went wrong before there was a stack to work on is raised.
 
-    ``stack`` answers the stack once work on it has begun.
+    ``stack`` answers the stack once work on it has begun; ``keeps``: what was made stays when the rest fails.
     """
     before = set(backend.stacks)
     try:
@@ -189,6 +193,11 @@ def _done(backend: Any, stack: Callable[[], Any], work: Callable[[], object], *,
             raise
         why = f"{type(error).__name__}: {getattr(error, 'message', '') or error}"
         log.warning("stack %s: %s", begun.name, why)
+        if creates and keeps:
+            begun._add_stack_event("CREATE_FAILED", why)
+            begun.status = "CREATE_FAILED"
+            _forget(begun)
+            return False
         nested = [each for each in backend.stacks.values() if each is not begun and each.stack_id not in before]
         _take_back(begun, nested, why, creates=creates)
         for each in nested:
@@ -218,10 +227,12 @@ def _take_back(stack: Any, nested: list[Any], why: str, *, creates: bool) -> Non
 
 
 def _forget(stack: Any) -> None:
-    """Resources come about when they are first looked at, which whoever describes a deleted stack would do."""
+    """Keep to the resources that are there: others come about when they are first looked at, be it by a Describe."""
     from moto.cloudformation.parsing import OutputMap
 
-    stack.resource_map._resource_json_map = {}
+    resources = stack.resource_map
+    there = {name: each for name, each in resources._resource_json_map.items() if name in resources._parsed_resources}
+    resources._resource_json_map = there
     stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
 
 
