@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -46,9 +46,12 @@ def small_disk() -> Iterator[tuple[RunningCloud, Path]]:
 
 
 def fill(ballast: Path) -> None:
-    """Take all room there is."""
-    with open(ballast, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(ballast.parent).free)
+    """Take all room there is, also while the cloud takes some."""
+    with open(ballast, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
