@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.unit.elbv2 import fakes
 
 from cloudarium.services.elbv2.node.balancing import (
+    EvenRandom,
     LeastOutstanding,
     RoundRobin,
-    WeightedRandom,
     WeightedTurns,
     slow_start_share,
 )
@@ -55,8 +55,8 @@ def test_least_outstanding() -> None:
     assert {id(picker.next()) for _ in range(3)} == {id(item) for item in items}, "in turn among equals"
 
 
-def test_weighted_random_reaches_all() -> None:
-    picker = WeightedRandom("ab", random.Random(1))
+def test_even_random_reaches_all() -> None:
+    picker = EvenRandom("ab", random.Random(1))
     assert set(Counter(picker.next() for _ in range(50))) == {"a", "b"}
 
 

@@ -74,6 +74,7 @@ async def test_what_is_counted_together_is_counted_the_same() -> None:
     assert of_group.codes == {2: 6, 4: 1, 5: 1}
     assert of_group.response_times == {12_300: 2, 3_460_000: 1, 120: 4, 333_000: 1}
     assert of_group.unhealthy_routing == 0
+    assert of_group.target_requests == {"a": 9} and of_group.target_errors == {"a": 1}
 
 
 async def test_requests_to_unhealthy_targets_are_counted_as_such() -> None:
@@ -127,3 +128,36 @@ async def test_a_changed_idle_timeout_holds_for_targets_that_are_there() -> None
         (seat,) = state.nodes[NODE].groups[fakes.arn("g")].seats
         assert seat.upstream.idle_timeout == float(seconds)
     await engine.close()
+
+
+async def test_connections_that_fail_are_errors_of_the_target() -> None:
+    """Each target's own, however it fails: refused, or closed with a request outstanding."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.close()
+
+    async with target(hang_up) as closing, target(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as well:
+
+        async def dial(eni: str, address: str, port: int) -> socket.socket:
+            there = {"10.0.0.2": closing, "10.0.0.3": well}.get(address)
+            if there is None:
+                raise ConnectionRefusedError
+            return await there.upstream.dial(there.upstream)
+
+        engine = ProxyEngine(asyncio.get_running_loop())
+        state = BalancerState(engine, dial, lambda: None)
+        group = fakes.group("g", *(fakes.target(name) for name in ("a", "bb", "ccc")))
+        state.apply(fakes.balancer(fakes.rule(0, fakes.forward("g")), groups=(group,)))
+        listener = state.listener(NODE, 80)
+        assert listener is not None
+        listening = listening_socket()
+        await engine.serve(listening, listener)
+        client = Client(*await asyncio.open_connection(*listening.getsockname()))
+        assert [(await client.get())[0] for _ in range(6)] == [502, 502, 200] * 2
+        of_group = state.collect()[0].groups[NODE][fakes.arn("g")]
+        assert of_group.target_requests == {"a": 2, "bb": 2, "ccc": 2}
+        assert of_group.target_errors == {"a": 2, "bb": 2}
+        again = state.collect()[0].groups[NODE][fakes.arn("g")]
+        assert not again.target_requests and not again.target_errors, "nothing counts twice"
+        await engine.close()

@@ -115,7 +115,16 @@ async def test_one_in_use_cannot_be_deleted(api: Api, listener: str, group: str)
             {"slow_start.duration_seconds": "30", "load_balancing.algorithm.type": "least_outstanding_requests"},
             "InvalidConfigurationRequest",
         ),
-        ({"load_balancing.algorithm.anomaly_mitigation": "on"}, "NotImplemented"),
+        ({"load_balancing.algorithm.anomaly_mitigation": "true"}, "ValidationError"),
+        ({"load_balancing.algorithm.anomaly_mitigation": "on"}, "InvalidConfigurationRequest"),
+        (
+            {"slow_start.duration_seconds": "30", "load_balancing.algorithm.type": "weighted_random"},
+            "InvalidConfigurationRequest",
+        ),
+        (
+            {"stickiness.enabled": "true", "load_balancing.algorithm.type": "weighted_random"},
+            "InvalidConfigurationRequest",
+        ),
         ({"load_balancing.cross_zone.enabled": "perhaps"}, "ValidationError"),
         (
             {"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "2"},
@@ -199,7 +208,8 @@ async def test_what_is_not_used_or_not_registered_says_so(api: Api, group: str) 
     assert await health(api, group) == {"10.0.0.9": ("unused", "Target.NotInUse")}
     asked = await health(api, group, Targets=[{"Id": "10.0.0.10"}])
     assert asked == {"10.0.0.10": ("unused", "Target.NotRegistered")}
-    assert (await api.error("describe_target_health", TargetGroupArn=group, Include=["All"])).code == "NotImplemented"
+    (more,) = (await api("describe_target_health", TargetGroupArn=group, Include=["All"]))["TargetHealthDescriptions"]
+    assert more["AnomalyDetection"] == {"Result": "normal", "MitigationInEffect": "no"}
 
 
 async def test_a_target_of_a_zone_that_is_off_is_unused(api: Api, group: str, listener: str) -> None:

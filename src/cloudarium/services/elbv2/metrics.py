@@ -126,6 +126,13 @@ class Publisher:
                 for dimensions in ({_TG: group_id}, {_TG: group_id, _AZ: zone}):
                     self._gauge(name, 1, dimensions)
 
+    def anomalies(self, group_id: str, by_zone: Mapping[str, tuple[int, int]]) -> None:
+        """Anomalous targets of a group and those under mitigation, of those that each zone's node sends to."""
+        for zone, (anomalous, mitigated) in by_zone.items():
+            for dimensions in ({_TG: group_id}, {_TG: group_id, _AZ: zone}):
+                self._gauge("AnomalousHostCount", anomalous, dimensions)
+                self._gauge("MitigatedHostCount", mitigated, dimensions)
+
     # -- points ----------------------------------------------------------------------------------------------------
 
     def _count(self, name: str, count: int, dimension_sets: Iterable[Mapping[str, str]]) -> None:

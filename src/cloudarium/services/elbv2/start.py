@@ -9,6 +9,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2.controllers import balancers as balancers_module
 from cloudarium.services.elbv2.controllers import draining as draining_module
+from cloudarium.services.elbv2.controllers.anomalies import Anomalies
 from cloudarium.services.elbv2.controllers.balancers import Balancers
 from cloudarium.services.elbv2.controllers.checks import Checks
 from cloudarium.services.elbv2.controllers.clients import Clients
@@ -37,8 +38,9 @@ class Running:
         self.balancers = Balancers(cloud, self.plane, logs)
         self.draining = Draining(cloud)
         self.checks = Checks(cloud, board, self.plane)
-        self.minutes = Minutes(cloud, board, self.plane, logs, Scaling(cloud, self.workers))
         self._cloud = cloud
+        anomalies = Anomalies(cloud, board, self._wake)
+        self.minutes = Minutes(cloud, board, self.plane, logs, Scaling(cloud, self.workers), anomalies)
         watch_instances(cloud, board)
 
     async def begin(self) -> None:

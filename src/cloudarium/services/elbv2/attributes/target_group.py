@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.elbv2.attributes import Attribute, Attributes, boolean, integer, not_yet, one_of, text
+from cloudarium.services.elbv2.attributes import Attribute, Attributes, boolean, integer, one_of, text
 from cloudarium.services.elbv2.errors import invalid, invalid_configuration
 
 WEEK = 604_800
@@ -32,6 +32,7 @@ _HEALTH = "target_group_health"
 _DNS = f"{_HEALTH}.dns_failover.minimum_healthy_targets"
 _ROUTING = f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets"
 _ALGORITHM = "load_balancing.algorithm.type"
+_MITIGATION = "load_balancing.algorithm.anomaly_mitigation"
 
 TABLE = Attributes(
     "Target group attribute",
@@ -44,7 +45,7 @@ TABLE = Attributes(
         Attribute("stickiness.app_cookie.duration_seconds", "86400", integer(1, WEEK)),
         Attribute("slow_start.duration_seconds", "0", _slow_start),
         Attribute(_ALGORITHM, "round_robin", one_of("round_robin", "least_outstanding_requests", "weighted_random")),
-        Attribute("load_balancing.algorithm.anomaly_mitigation", "off", not_yet(one_of("on", "off"), "off")),
+        Attribute(_MITIGATION, "off", one_of("on", "off")),
         Attribute(
             "load_balancing.cross_zone.enabled",
             "use_load_balancer_configuration",
@@ -65,9 +66,16 @@ def check(effective: Mapping[str, str]) -> None:
         raise invalid_configuration("You must set an application cookie name to enable stickiness of type 'app_cookie'")
     if sticky and effective["load_balancing.cross_zone.enabled"] == "false":
         raise invalid_configuration("Stickiness is not supported when cross-zone load balancing is off")
-    if effective["slow_start.duration_seconds"] != "0" and effective[_ALGORITHM] != "round_robin":
+    if sticky and effective[_ALGORITHM] == "weighted_random":
         raise invalid_configuration(
-            f"Slow start is not supported with the load balancing algorithm '{effective[_ALGORITHM]}'"
+            "You cannot have both stickiness and weighted random algorithm enabled on the same target group."
+        )
+    if effective["slow_start.duration_seconds"] != "0" and effective[_ALGORITHM] != "round_robin":
+        algorithm = effective[_ALGORITHM].replace("_", " ")
+        raise invalid_configuration(f"You cannot enable both slow start and {algorithm} algorithm on a target group")
+    if effective[_MITIGATION] == "on" and effective[_ALGORITHM] != "weighted_random":
+        raise invalid_configuration(
+            f"'{_MITIGATION}' can be 'on' only when '{_ALGORITHM}' is 'weighted_random', not '{effective[_ALGORITHM]}'"
         )
     for unit in ("count", "percentage"):
         dns, routing = effective[f"{_DNS}.{unit}"], effective[f"{_ROUTING}.{unit}"]
@@ -75,3 +83,8 @@ def check(effective: Mapping[str, str]) -> None:
             raise invalid_configuration(
                 f"The value of '{_DNS}.{unit}' must be greater than or equal to the value of '{_ROUTING}.{unit}'"
             )
+
+
+def mitigates(effective: Mapping[str, str]) -> bool:
+    """Whether anomalous targets get less traffic."""
+    return effective[_MITIGATION] == "on" and effective[_ALGORITHM] == "weighted_random"

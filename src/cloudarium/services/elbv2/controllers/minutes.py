@@ -1,4 +1,5 @@
-"""The turn of each minute: counters are collected and published, every fifth time access logs are delivered.
+"""The turn of each minute: counters are collected and published, targets and load judged by them; every fifth time
+access logs are delivered.
 
 Counters that workers hand over in between wait for the end of the minute, whose sums they belong to.
 """
@@ -12,6 +13,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
 from cloudarium.services.elbv2 import arns
 from cloudarium.services.elbv2.attributes import target_group as group_attributes
+from cloudarium.services.elbv2.controllers.anomalies import Anomalies
 from cloudarium.services.elbv2.controllers.log_delivery import INTERVAL, LogDelivery
 from cloudarium.services.elbv2.controllers.names import healthy_in_dns
 from cloudarium.services.elbv2.controllers.plane import Key, Plane
@@ -32,12 +34,21 @@ _ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 class Minutes:
     """Ticks on the cloud's clock while there are load balancers."""
 
-    def __init__(self, cloud: Cloud, board: Board, plane: Plane, logs: LogDelivery, scaling: Scaling) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        board: Board,
+        plane: Plane,
+        logs: LogDelivery,
+        scaling: Scaling,
+        anomalies: Anomalies,
+    ) -> None:
         self._cloud = cloud
         self._board = board
         self._plane = plane
         self._logs = logs
         self._scaling = scaling
+        self._anomalies = anomalies
         self._balancers = cloud.store.table(LoadBalancer)
         self._timer: Timer | None = None
         self._counts: dict[Key, Counts] = {}
@@ -67,6 +78,7 @@ class Minutes:
         counts, self._counts = self._counts, {}
         for (scope, arn), of_balancer in counts.items():
             self._publish_traffic(scope, arn, of_balancer, boundary - 1)
+        self._anomalies.review(counts)
         self._scaling.review(boundary)
         await self._plane.retire_idle()
         for scope, balancer in self._balancers.everywhere():
@@ -108,15 +120,26 @@ class Minutes:
             by_zone: dict[str, tuple[int, int]] = {}
             routing: dict[str, bool] = {}
             dns: dict[str, bool] = {}
+            anomalies: dict[str, tuple[int, int]] = {}
             for zone in balancer.zones:
                 near = [t for t in targets if cross_zone or t.zone in (zone.name, "all")]
                 seen = [self._state(scope, target, zone.name) for target in near]
                 healthy, unhealthy = seen.count("healthy"), seen.count("unhealthy")
                 by_zone[zone.name] = healthy, unhealthy
+                anomalies[zone.name] = self._anomalous(scope, group, near)
                 if near:
                     routing[zone.name] = thresholds.met(healthy, healthy + unhealthy)
                     dns[zone.name] = healthy_in_dns(self._cloud, self._board, scope, group, zone.name)
             publisher.health(arns.target_group_id(group_arn), by_zone, routing=routing, dns=dns)
+            publisher.anomalies(arns.target_group_id(group_arn), anomalies)
+
+    def _anomalous(self, scope: Scope, group: TargetGroup, targets: list[Target]) -> tuple[int, int]:
+        """How many targets are anomalous, and how many are under mitigation."""
+        board = self._board
+        return (
+            sum(board.standing(scope, target.key).anomalous for target in targets),
+            sum(board.weight(scope, group, target.key) < 1 for target in targets),
+        )
 
     def _state(self, scope: Scope, target: Target, zone: str) -> str:
         overall = self._board.health(scope, target).state

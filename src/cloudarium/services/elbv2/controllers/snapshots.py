@@ -78,6 +78,7 @@ def _group(cloud: Cloud, scope: Scope, arn: str, board: Board) -> wire.GroupSnap
             board.health(scope, target).state,
             board.slow_since(scope, target.key),
             {} if target.draining_until is not None else board.by_zone(scope, target.key),
+            board.weight(scope, group, target.key),
         )
         for target in cloud.store.table(Target).find(scope, "target_group_arn", arn)
         # A target in a zone that is not enabled gets no traffic, not even when nothing else is healthy.

@@ -14,6 +14,9 @@ from weakref import WeakKeyDictionary
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.kept import Kept
 from cloudarium.kernel.store import Scope
+from cloudarium.services.elbv2 import anomalies
+from cloudarium.services.elbv2.anomalies import Standing
+from cloudarium.services.elbv2.attributes import target_group as group_attributes
 from cloudarium.services.elbv2.health import states
 from cloudarium.services.elbv2.health.settings import TRAFFIC_PORT
 from cloudarium.services.elbv2.health.states import Health
@@ -41,6 +44,7 @@ class Board:
         self._rules = cloud.store.table(Rule)
         self._targets = cloud.store.table(Target)
         self._checked: dict[Key, Seen] = {}
+        self._standings: dict[Key, Standing] = {}
         self._stopped: dict[Key, str] = {}
         self._shown: dict[Key, tuple[TargetGroup, Kept]] = {}
         self._balancers.watch(lambda scope, key, old, new: self._shown.clear())
@@ -67,8 +71,9 @@ class Board:
         return self._checked.get((scope, key), UNSEEN).slow_since
 
     def forget(self, scope: Scope, key: str) -> None:
-        """Drop what the checks know of a target."""
+        """Drop what the checks know of a target, and what its traffic told."""
         self._checked.pop((scope, key), None)
+        self._standings.pop((scope, key), None)
 
     def set_instance_state(self, scope: Scope, target: Target, state: str | None) -> None:
         """A target's instance is ``stopped`` or ``terminated``, or runs (None)."""
@@ -77,6 +82,24 @@ class Board:
         else:
             self._stopped[(scope, target.key)] = state
         self._shown.pop((scope, target.target_group_arn), None)
+
+    # -- what its traffic told -------------------------------------------------------------------------------------
+
+    def standing(self, scope: Scope, key: str) -> Standing:
+        """What anomaly detection thinks of a target."""
+        return self._standings.get((scope, key), anomalies.NORMAL)
+
+    def stand(self, scope: Scope, key: str, standing: Standing) -> None:
+        """Take over what anomaly detection thinks of a target."""
+        if standing == anomalies.NORMAL:
+            self._standings.pop((scope, key), None)
+        else:
+            self._standings[(scope, key)] = standing
+
+    def weight(self, scope: Scope, group: TargetGroup, key: str) -> float:
+        """A target's share of traffic beside a full one's: less than 1.0 while its anomaly is mitigated."""
+        weight = self.standing(scope, key).weight
+        return weight if weight == 1 or group_attributes.mitigates(_effective(group)) else 1.0
 
     # -- what the API shows ----------------------------------------------------------------------------------------
 
@@ -101,6 +124,13 @@ class Board:
             return _description(group, target_id, port, "", states.NOT_REGISTERED)
         health = self._shown_health(scope, target, self.zones_in_use(scope, group.arn))
         return _description(group, target.id, target.port, target.zone_given, health)
+
+    def anomaly(self, scope: Scope, group: TargetGroup, key: str) -> dict[str, str]:
+        """The AnomalyDetection of a target."""
+        return {
+            "Result": "anomalous" if self.standing(scope, key).anomalous else "normal",
+            "MitigationInEffect": "yes" if self.weight(scope, group, key) < 1 else "no",
+        }
 
     def health(self, scope: Scope, target: Target) -> Health:
         """A target's health, all things considered."""
@@ -152,6 +182,10 @@ def _description(group: TargetGroup, target_id: str, port: int, zone: str, healt
         "HealthCheckPort": str(port) if check_port == TRAFFIC_PORT else check_port,
         "TargetHealth": shown,
     }
+
+
+def _effective(group: TargetGroup) -> dict[str, str]:
+    return group_attributes.TABLE.effective(group.attributes)
 
 
 _boards: WeakKeyDictionary[Cloud, Board] = WeakKeyDictionary()

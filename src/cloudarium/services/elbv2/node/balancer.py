@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from cloudarium.services.elbv2.attributes.listener import SERVER_ENABLED
-from cloudarium.services.elbv2.node.counting import Counts, GroupCounts, NodeCounts
+from cloudarium.services.elbv2.node.counting import Counts, NodeCounts
 from cloudarium.services.elbv2.node.groups import GroupView
 from cloudarium.services.elbv2.node.matching import RuleMatcher
 from cloudarium.services.elbv2.node.router import NodeRecord, NodeRouter, matcher_of
@@ -211,7 +211,7 @@ class BalancerState:
             counts.nodes[name] = of_node
             counts.groups[name] = {}
             for arn, group in node.groups.items():
-                counts.groups[name][arn], group.counts = group.counts, GroupCounts()
+                counts.groups[name][arn] = group.collect()
             if node.record.log:
                 logs[name], node.record.log = node.record.log, []
         return counts, logs

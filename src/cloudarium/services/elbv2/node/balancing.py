@@ -5,8 +5,10 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -101,8 +103,8 @@ class LeastOutstanding(Generic[O_]):
         return best
 
 
-class WeightedRandom(Generic[T]):
-    """At random; all weights are equal as long as anomaly mitigation does not lower any."""
+class EvenRandom(Generic[T]):
+    """At random, all alike."""
 
     __slots__ = ("_items", "_random")
 
@@ -114,6 +116,23 @@ class WeightedRandom(Generic[T]):
         """The next item, or None when there is none."""
         items = self._items
         return items[int(self._random.random() * len(items))] if items else None
+
+
+class WeightedRandom(Generic[T]):
+    """At random, each as likely as its weight is of the sum of all."""
+
+    __slots__ = ("_bounds", "_items", "_random")
+
+    def __init__(self, items: Sequence[T], weights: Iterable[float], generator: random.Random | None = None) -> None:
+        """Each weight is above zero."""
+        self._items = items
+        self._bounds = list(itertools.accumulate(weights))
+        self._random = generator or random.Random()
+
+    def next(self) -> T | None:
+        """The next item, or None when there is none."""
+        bounds = self._bounds
+        return self._items[bisect.bisect_right(bounds, self._random.random() * bounds[-1])] if bounds else None
 
 
 def slow_start_share(since: float, duration: float, now: float) -> float:

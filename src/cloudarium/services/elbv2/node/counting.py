@@ -49,6 +49,10 @@ class GroupCounts(msgspec.Struct, array_like=True):
     """By class: 2, 3, 4, 5."""
     response_times: dict[int, int] = msgspec.field(default_factory=dict)
     """Microseconds, and how often: in steps of 10 up to a millisecond, of 100 up to 0.1 s, then of 1,000 and 10,000."""
+    target_requests: dict[str, int] = msgspec.field(default_factory=dict)
+    """By the target's key, of those that had any."""
+    target_errors: dict[str, int] = msgspec.field(default_factory=dict)
+    """Answers 5xx and failed connections, likewise."""
 
     def answered(self, status: int, micros: int, times: int) -> None:
         """Count answers of the group's targets: their status, and the microseconds that each took."""

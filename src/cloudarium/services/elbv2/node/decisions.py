@@ -59,8 +59,8 @@ class Surroundings:
     own_fields: tuple[tuple[bytes, bytes], ...]
     """The same as pairs, for answers of the load balancer's own."""
     dropped_fields: frozenset[bytes]
-    tally: Tally | None
-    """Counts requests of which nothing but their number and times is kept; None while there are access logs."""
+    tally: Callable[[Seat], Tally] | None
+    """Where requests to a target are counted of which nothing but number and times is kept; None with access logs."""
 
 
 Decide = Callable[[Exchange], Decision]
@@ -190,7 +190,7 @@ class _Forwarding:
             seat.upstream,
             response_fields=around.response_fields,
             dropped_response_fields=around.dropped_fields,
-            tally=around.tally,
+            tally=around.tally(seat) if around.tally is not None else None,
         )
         return forward
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from cloudarium.services.elbv2.node.balancing import (
+    EvenRandom,
     LeastOutstanding,
     RoundRobin,
     WeightedRandom,
@@ -24,7 +25,7 @@ _ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 class Seat:
     """A target, with this node's connections to it."""
 
-    __slots__ = ("mark", "slow_since", "state", "target", "upstream", "zone")
+    __slots__ = ("counted", "errors", "mark", "slow_since", "state", "target", "upstream", "weight", "zone")
 
     def __init__(self, target: TargetSnap, upstream: Upstream) -> None:
         self.target = target
@@ -33,6 +34,11 @@ class Seat:
         self.zone = target.zone
         self.state = target.state
         self.slow_since = target.slow_since
+        self.weight = target.weight
+        self.errors = 0
+        """Answers 5xx and failed connections since the last collection."""
+        self.counted = 0
+        """Of ``upstream.requests``, how many have been collected."""
 
     @property
     def active(self) -> int:
@@ -108,7 +114,7 @@ class GroupView:
                 upstream = self._make_upstream(target, ProtocolVersion(snap.protocol_version))
                 self._seats[key] = seat = Seat(target, upstream)
                 upstream.owner = seat
-            seat.zone, seat.slow_since = target.zone, target.slow_since
+            seat.zone, seat.slow_since, seat.weight = target.zone, target.slow_since, target.weight
             seat.state = target.by_zone.get(self.zone, target.state)
         self._repick()
 
@@ -118,6 +124,17 @@ class GroupView:
         if seat is not None and (seat.state, seat.slow_since) != (state, slow_since):
             seat.state, seat.slow_since = state, slow_since
             self._repick()
+
+    def collect(self) -> GroupCounts:
+        """What was counted since the last time, with what concerns each target."""
+        counts, self.counts = self.counts, GroupCounts()
+        for key, seat in self._seats.items():
+            if requests := seat.upstream.requests - seat.counted:
+                counts.target_requests[key] = requests
+            if seat.errors:
+                counts.target_errors[key] = seat.errors
+            seat.counted, seat.errors = seat.upstream.requests, 0
+        return counts
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -147,7 +164,9 @@ class GroupView:
         if self._algorithm == "least_outstanding_requests":
             self._picker = LeastOutstanding(seats)
         elif self._algorithm == "weighted_random":
-            self._picker = WeightedRandom(seats)
+            weights = [seat.weight for seat in seats]
+            # Nearly always all weigh the same, and then nothing has to be looked up.
+            self._picker = EvenRandom(seats) if len(set(weights)) <= 1 else WeightedRandom(seats, weights)
         elif self._slow_until:
             turns: WeightedTurns[Seat] = WeightedTurns(seats, self._share)
             self._picker = turns

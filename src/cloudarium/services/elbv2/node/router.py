@@ -8,7 +8,7 @@ from cloudarium.services.elbv2.attributes.listener import RESPONSE_HEADERS, SERV
 from cloudarium.services.elbv2.node.access_log import LogEntry, connection_trace_id, line
 from cloudarium.services.elbv2.node.counting import NodeCounts
 from cloudarium.services.elbv2.node.decisions import Decide, Note, Surroundings, compile_rule
-from cloudarium.services.elbv2.node.groups import GroupView
+from cloudarium.services.elbv2.node.groups import GroupView, Seat
 from cloudarium.services.elbv2.node.matching import RuleMatcher, host_name
 from cloudarium.services.elbv2.node.stickiness import Stickiness
 from cloudarium.services.elbv2.node.wire import Balancer, ListenerSnap
@@ -19,6 +19,8 @@ from cloudarium.substrate.http.routing import Decision, Tally
 from cloudarium.substrate.http.syntax import UNLISTENABLE
 
 _CONNECT_FAULTS = frozenset({Fault.CONNECT_REFUSED, Fault.CONNECT_UNREACHABLE, Fault.CONNECT_TIMEOUT})
+_TARGET_FAULTS = _CONNECT_FAULTS | {Fault.TARGET_RESET, Fault.TARGET_CLOSED, Fault.RESPONSE_BODY_INCOMPLETE}
+"""Connections that the target did not take or broke: what anomaly detection counts beside 5xx."""
 
 
 class NodeRecord:
@@ -28,24 +30,33 @@ class NodeRecord:
 
     def __init__(self) -> None:
         self.counts = NodeCounts()
-        self.plain = Tally()
-        """Of requests whose notes say that there is nothing to tell but how long they took."""
+        self.plain: dict[Seat, Tally] = {}
+        """By target, of requests whose notes say that there is nothing to tell but how long they took."""
         self.log: list[str] = []
         self.logging = False
 
     def settle(self) -> NodeCounts:
         """Put what was counted of plain requests where it belongs; the counters."""
-        counts, plain = self.counts, self.plain
-        counts.bytes_processed += plain.bytes
-        answers, plain.answers, plain.bytes = plain.answers, {}, 0
-        for (note, status, hundredths), times in answers.items():
-            group = note.group
-            assert group is not None
-            counts.requests += times
-            counts.rule_evaluations += times * note.evaluations
-            group.counts.requests += times
-            group.counts.answered(status, hundredths * 10, times)
+        counts = self.counts
+        for seat, plain in list(self.plain.items()):
+            counts.bytes_processed += plain.bytes
+            answers, plain.answers, plain.bytes = plain.answers, {}, 0
+            for (note, status, hundredths), times in answers.items():
+                group = note.group
+                assert group is not None
+                counts.requests += times
+                counts.rule_evaluations += times * note.evaluations
+                group.counts.requests += times
+                group.counts.answered(status, hundredths * 10, times)
+                if status >= 500:
+                    seat.errors += times
+            if seat.upstream.closed and not seat.active and not answers:
+                del self.plain[seat]
         return counts
+
+    def tally(self, seat: Seat) -> Tally:
+        """Where plain requests to a target are counted: each has its own, which costs a request nothing."""
+        return self.plain.setdefault(seat, Tally())
 
 
 class NodeRouter:
@@ -68,7 +79,7 @@ class NodeRouter:
 
         ``log_written`` is called after each log line, so that lines can be sent on when they are many.
         """
-        around = surroundings(balancer, listener, stickiness, now, None if record.logging else record.plain)
+        around = surroundings(balancer, listener, stickiness, now, None if record.logging else record.tally)
         rules = listener.rules
         self._matcher, self._settled = matcher, matcher.settled
         self._decisions: list[Decide] = [
@@ -131,6 +142,8 @@ class NodeRouter:
             of_group.unhealthy_routing += 1
         if exchange.fault is not None and exchange.fault in _CONNECT_FAULTS:
             of_group.connection_errors += 1
+        if exchange.target_status >= 500 or exchange.fault in _TARGET_FAULTS:
+            exchange.upstream.owner.errors += 1
         if exchange.target_status:
             of_group.answered(exchange.target_status, int(exchange.target_processing_time * 1e6), 1)
 
@@ -183,7 +196,11 @@ def matcher_of(listener: ListenerSnap) -> RuleMatcher:
 
 
 def surroundings(
-    balancer: Balancer, listener: ListenerSnap, stickiness: Stickiness, now: Callable[[], float], tally: Tally | None
+    balancer: Balancer,
+    listener: ListenerSnap,
+    stickiness: Stickiness,
+    now: Callable[[], float],
+    tally: Callable[[Seat], Tally] | None,
 ) -> Surroundings:
     """What the rules of a listener share, from its attributes."""
     added = [

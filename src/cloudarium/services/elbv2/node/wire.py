@@ -14,7 +14,8 @@ class TargetSnap(msgspec.Struct, frozen=True, array_like=True):
     """A registered target.
 
     ``state`` goes for every node but those that found otherwise (``by_zone``: every node checks for itself).
-    ``slow_since`` is when its slow start began (cloud seconds), 0 when it is in none.
+    ``slow_since`` is when its slow start began (cloud seconds), 0 when it is in none. ``weight`` is its share beside
+    that of a full target, less than 1.0 while an anomaly is mitigated.
     """
 
     key: str
@@ -24,6 +25,7 @@ class TargetSnap(msgspec.Struct, frozen=True, array_like=True):
     state: str
     slow_since: float = 0.0
     by_zone: dict[str, str] = {}
+    weight: float = 1.0
 
 
 class GroupSnap(msgspec.Struct, frozen=True):

@@ -173,7 +173,7 @@ def describe_target_group_attributes(ctx: Context, request: DescribeTargetGroupA
     return {"Attributes": to_response(attributes.TABLE.effective(group.attributes))}
 
 
-@operation(partial="no anomaly mitigation")
+@operation()
 def modify_target_group_attributes(ctx: Context, request: ModifyTargetGroupAttributesInputTypeDef) -> Answer:
     """Set attributes."""
     group = group_of(ctx, request["TargetGroupArn"])

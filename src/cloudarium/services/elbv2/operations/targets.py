@@ -5,10 +5,11 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
-from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
 from cloudarium.services.elbv2.actions import check_target_counts
 from cloudarium.services.elbv2.attributes import target_group as attributes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         DeregisterTargetsInputTypeDef,
         DescribeTargetHealthInputTypeDef,
         RegisterTargetsInputTypeDef,
+        TargetDescriptionTypeDef,
     )
 
 
@@ -77,19 +79,33 @@ def deregister_targets(ctx: Context, request: DeregisterTargetsInputTypeDef) -> 
     return {}
 
 
-@operation(partial="no anomaly detection")
+@operation()
 def describe_target_health(ctx: Context, request: DescribeTargetHealthInputTypeDef) -> Answer:
-    """Health of all targets of a group, or of some."""
-    if request.get("Include"):
-        raise NotThere("Include of DescribeTargetHealth (anomaly detection)")
+    """Health of all targets of a group, or of some; ``Include`` adds what anomaly detection thinks of each."""
     group = group_of(ctx, request["TargetGroupArn"])
     board = board_of(ctx.cloud)
-    if not (wanted := request.get("Targets")):
+    if not (wanted := request.get("Targets")) and not request.get("Include"):
         return board.answer(ctx.scope, group)
+    table = ctx.table(Target)
     found = []
+    for target_id, port in _asked_for(ctx, group, wanted or ()):
+        description = board.description(ctx.scope, group, target_id, port)
+        key = target_key(group.arn, target_id, port)
+        if request.get("Include") and table.get(ctx.scope, key) is not None:
+            description["AnomalyDetection"] = board.anomaly(ctx.scope, group, key)
+        found.append(description)
+    return {"TargetHealthDescriptions": found}
+
+
+def _asked_for(
+    ctx: Context, group: TargetGroup, wanted: Sequence[TargetDescriptionTypeDef]
+) -> Iterator[tuple[str, int]]:
+    """Id and port of each target of a request that names some, or of all."""
+    if not wanted:
+        for target in ctx.table(Target).find(ctx.scope, "target_group_arn", group.arn):
+            yield target.id, target.port
     for description in wanted:
         port = description.get("Port")
         if port is not None and not 1 <= port <= 65535:
             raise invalid(f"Target port '{port}' must be between '1-65535' inclusive")
-        found.append(board.description(ctx.scope, group, description["Id"], port or group.port))
-    return {"TargetHealthDescriptions": found}
+        yield description["Id"], port or group.port
