@@ -30,7 +30,7 @@ demo: install
 test: install
 	@tools/system.sh skopeo:skopeo buildah:buildah podman:podman docker-registry:docker-registry jq:jq
 	@tools/system.sh /usr/bin/aws:awscli
-	@$(PYTHON) -m pytest -q
+	@$(PYTHON) -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: install
 	@$(PYTHON) -m ruff check .

@@ -104,14 +104,14 @@ def test_this_machine_is_measured(kind: str) -> None:
 
 def test_this_process_is_measured() -> None:
     plan = CollectorPlan(
-        kind="procstat", interval=1, finder=("pattern", "pytest"), measurements=(Measurement("procstat_rlimit_x"),)
+        kind="procstat", interval=1, finder=("pattern", "python"), measurements=(Measurement("procstat_rlimit_x"),)
     )
     collector = collectors.make(plan)
     collector.collect()
     begun = time.process_time()
     while time.process_time() - begun < 0.05:
         pass
-    found = [sample for sample in collector.collect() if ("pattern", "pytest") in sample.about]
+    found = [sample for sample in collector.collect() if ("pattern", "python") in sample.about]
     pids = {sample.value for sample in found if sample.name == "procstat_pid"}
     assert os.getpid() in pids
     names = {sample.name.removeprefix("procstat_") for sample in found}
