@@ -14,6 +14,8 @@ from tests.support.aws import Account
 from tests.support.cloud import RunningCloud
 from tests.support.node import node, packages
 
+pytestmark = pytest.mark.timeout(400)  # npm may take its time, once
+
 _APP = Path(__file__).parent.parent / "programs" / "cdk_app.cjs"
 
 

@@ -13,6 +13,8 @@ from tests.support.aws import Account
 from tests.support.cloud import RunningCloud
 from tests.support.node import node, packages
 
+pytestmark = pytest.mark.timeout(400)  # npm may take its time, once
+
 _SCRIPT = Path(__file__).parent.parent / "programs" / "sdk.cjs"
 _CLIENTS = ("ec2", "elastic-load-balancing-v2", "ecs", "cloudwatch", "cloudwatch-logs", "s3", "lambda")
 
