@@ -35,9 +35,7 @@ def _library() -> Any:
 
 def available() -> bool:
     """Whether this machine has nftables' library or its command."""
-    import shutil
-
-    return _library() is not None or shutil.which("nft") is not None
+    return _library() is not None or _command() is not None
 
 
 def load(ruleset: str) -> None:
@@ -60,11 +58,20 @@ def load(ruleset: str) -> None:
         library.nft_ctx_free(context)
 
 
+def _command() -> str | None:
+    """Where nft is: often in a folder that is not on an ordinary user's PATH."""
+    import shutil
+
+    return shutil.which("nft") or shutil.which("nft", path="/usr/local/sbin:/usr/sbin:/sbin")
+
+
 def _run(ruleset: str) -> None:
     import subprocess
 
     try:
-        done = subprocess.run(["nft", "-f", "-"], input=ruleset.encode(), capture_output=True, timeout=_TIMEOUT)
+        done = subprocess.run(
+            [_command() or "nft", "-f", "-"], input=ruleset.encode(), capture_output=True, timeout=_TIMEOUT
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NetworkError(f"nft: {error}") from error
     if done.returncode != 0:
