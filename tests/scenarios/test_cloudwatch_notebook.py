@@ -82,6 +82,7 @@ def test_from_a_log_line_to_a_message(account: Account) -> None:
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
     account.cloud.advance("3m")
+    account.early_in_a_minute()
     assert states() == {"errors": "OK", "silence": "ALARM"}
     write(account, "ERROR: one", "ERROR: two", "ERROR: MethodNotAllowedHttpException", "fine")
     account.cloud.advance("65s")

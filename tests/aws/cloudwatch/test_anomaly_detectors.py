@@ -127,6 +127,8 @@ def test_an_alarm_on_a_band_has_a_detector_made(account: Account) -> None:
     )
     until(lambda: trained(account), "it has learned")
 
+    account.early_in_a_minute()
+
     def minute(factor: float) -> str:
         value = usual(account.now()) * factor
         account.cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Visits", "Value": value}])

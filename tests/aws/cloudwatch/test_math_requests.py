@@ -100,6 +100,8 @@ def test_an_alarm_on_an_expression(account: Account) -> None:
     rule = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 50}
     account.cloudwatch.put_metric_alarm(AlarmName="rate", Metrics=queries, **rule)
 
+    account.early_in_a_minute()
+
     def minute(orders: float, errors: float) -> str:
         where = [{"Name": "Shop", "Value": "north"}]
         points = [("Orders", orders), ("Errors", errors)]
