@@ -5,11 +5,13 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# Files of tests that run side by side: make test JOBS=2 takes half the time.
+JOBS := 0
 
 help:
 	@echo "make install   make $(VENV) with everything, and check the system's tools"
 	@echo "make demo      a load balancer with programs and containers behind it"
-	@echo "make test      all tests"
+	@echo "make test      all tests; with JOBS=2 two files at a time"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     measurements, beside other implementations"
 	@echo "make clean     remove what the above made"
@@ -30,7 +32,7 @@ demo: install
 test: install
 	@tools/system.sh skopeo:skopeo buildah:buildah podman:podman docker-registry:docker-registry jq:jq
 	@tools/system.sh /usr/bin/aws:awscli
-	@$(PYTHON) -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(PYTHON) -m pytest -q --numprocesses $(JOBS) --dist loadfile
 
 lint: install
 	@$(PYTHON) -m ruff check .

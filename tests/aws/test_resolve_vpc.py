@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -178,11 +179,19 @@ def test_an_address_in_two_vpcs_needs_the_vpc(cloud: RunningCloud) -> None:
         vpcs.append(ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"])
         subnet = ec2.create_subnet(VpcId=vpcs[-1], CidrBlock="10.99.1.0/24")["Subnet"]["SubnetId"]
         ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress="10.99.1.9")
+
+    def found(vpc: str) -> str:
+        """Empty while the interface is still being built."""
+        try:
+            return cloud.run("resolve", f"10.99.1.9@{vpc}", "80")
+        except CommandFailed:
+            return ""
+
+    one, other = (until(functools.partial(found, vpc), "the interface is there") for vpc in vpcs)
+    assert one != other
     with pytest.raises(CommandFailed) as failure:
         cloud.run("resolve", "10.99.1.9", "80")
     assert all(vpc in failure.value.stderr for vpc in vpcs)
-    one, other = (cloud.run("resolve", f"10.99.1.9@{vpc}", "80") for vpc in vpcs)
-    assert one != other
 
 
 def attached(cloud: RunningCloud, program: Program) -> str:

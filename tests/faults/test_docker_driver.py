@@ -350,7 +350,14 @@ APP = """
 import json, os, time, urllib.request
 while not os.path.exists("/data/go"):
     time.sleep(0.1)
-task = json.loads(urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=5).read())
+for attempt in range(100):
+    # As any SDK would: nobody answers while the cloud comes back.
+    try:
+        uri = os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task"
+        task = json.loads(urllib.request.urlopen(uri, timeout=5).read())
+        break
+    except OSError:
+        time.sleep(0.1)
 raise SystemExit(21 if task["KnownStatus"] == "RUNNING" else 1)
 """
 
