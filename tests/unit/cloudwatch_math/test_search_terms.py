@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudarium.kernel.errors import NotThere
@@ -121,6 +121,8 @@ _names = st.text(st.sampled_from("aAbB1_- é"), max_size=8)
 
 
 @settings(max_examples=500)
+@example("a-b", "ab")
+@example("-A_b1", "ab1")
 @given(_names, _names)
 def test_no_name_is_passed_over_that_would_match(name: str, term: str) -> None:
     quick = contains(name, term)
