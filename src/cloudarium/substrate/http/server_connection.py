@@ -12,9 +12,10 @@ from cloudarium.substrate.http.answers import http_date, phrase
 from cloudarium.substrate.http.body_stream import BodyStream
 from cloudarium.substrate.http.chunked import LAST_CHUNK, ChunkedBody, encode_chunk
 from cloudarium.substrate.http.desync import Tier
-from cloudarium.substrate.http.faults import ProtocolError
-from cloudarium.substrate.http.framing import CHUNKED, keeps_alive, request_framing
+from cloudarium.substrate.http.faults import STATUS_OF_FAULT, ProtocolError
+from cloudarium.substrate.http.framing import CHUNKED, keeps_alive
 from cloudarium.substrate.http.messages import Request, Response
+from cloudarium.substrate.http.request_framing import request_framing
 from cloudarium.substrate.http.request_reader import RequestReader
 from cloudarium.substrate.http.syntax import EXPECT
 from cloudarium.substrate.http.wheel import NO_DEADLINE
@@ -153,6 +154,8 @@ class ServerConnection(asyncio.Protocol):
                     self._hand_on(hand_on, data[start:])
                     return len(data)
             framing = request_framing(reader.method, reader.minor, headers)
+            if framing.fault is not None:
+                raise ProtocolError(STATUS_OF_FAULT[framing.fault], framing.fault.value, framing.fault)
             severe = Tier.SEVERE in (reader.tier, headers.tier, framing.tier)
             if severe or framing.rewrite or len(hosts) > 1 or (reader.minor and not hosts):
                 raise ProtocolError(400, "the request is ambiguous")
