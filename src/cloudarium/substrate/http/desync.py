@@ -17,6 +17,10 @@ that AWS classifies with, https://github.com/aws/http-desync-guardian.
     client and we may disagree on where its request ends, nothing that follows can be trusted to be a request.
 
 Blocked is a 400 and the end of the client's connection. What no mode lets pass is in `inspection`.
+
+AWS's list of reasons for load balancers lacks those that http-desync-guardian finds when it parses a request itself
+(MultilineHeader, MissingHeaderColon, MissingUri, NonCrLfLineTermination). They are classified as the library has them.
+Its PartialHeaderLine and MissingLastEmptyLine are heads that have not ended, which are waited for until the timeout.
 """
 
 from enum import IntEnum, StrEnum

@@ -241,7 +241,7 @@ class DownstreamH1(AnsweringClient):
         if framing is not None:
             if exchange.tier is not Tier.COMPLIANT:
                 self._tally = None
-            self.takes_upgrade = prepared.upgrade is not None and not framing.closes_target
+            self.takes_upgrade = prepared.upgrade is not None and not framing.isolate
             if prepared.expects_continue and self._body is not None:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._request = request = render_request_head(exchange, prepared, decision, framing)

@@ -228,10 +228,10 @@ def render_request_head(
     if framing is not None:
         rest, framing_line = render_framing(framing, prepared)
         extra += framing_line
-        if framing.closes_target:
-            extra += b"Connection: close\r\n"
-        elif prepared.upgrade is not None:
+        if prepared.upgrade is not None and not framing.isolate:
             extra += b"Connection: upgrade\r\nUpgrade: %b\r\n" % prepared.upgrade
+        elif framing.closes_target:
+            extra += b"Connection: close\r\n"
     return b"".join(
         (
             exchange.method,

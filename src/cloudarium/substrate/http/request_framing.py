@@ -68,7 +68,8 @@ def request_framing(method: bytes, minor: int, headers: Headers) -> RequestFrami
     claimed = _claimed(headers) if kinds & LOOKALIKE else (codings, lengths)
     tier, reason = worst(COMPLIANT, *_verdicts(method, minor, *claimed))
     length, fault = _length(codings, lengths)
-    rewrite = bool(codings and lengths) or len(lengths) > 1 or codings not in ([], [b"chunked"])
+    plain = codings in ([], [b"chunked"]) and len(codings) + len(lengths) < 2
+    rewrite = not plain or any(_number(value) is None for value in lengths)
     return RequestFraming(length, tier, reason, rewrite, fault)
 
 

@@ -160,8 +160,7 @@ class ServerConnection(asyncio.Protocol):
             if severe or framing.rewrite or len(hosts) > 1 or (reader.minor and not hosts):
                 raise ProtocolError(400, "the request is ambiguous")
         except ProtocolError as error:
-            self._refuse(error)
-            return len(data)
+            return self._take_odd_head(data, start, error)
         request = Request(reader.method, reader.target, 10 + reader.minor, headers, b"", self._peer)
         request.received_bytes = end - start
         self._request = request
@@ -172,6 +171,26 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._handle(request)
         return end
+
+    def _take_odd_head(self, data: bytes, start: int, error: ProtocolError) -> int:
+        """Refuse it; unless it is for somebody else, who may well take it."""
+        server, reader = self._server, RequestReader(forgiving=True)
+        if server.divert is not None:
+            try:
+                end = reader.read(data, start)
+            except ProtocolError:
+                end = len(data)
+            if end == start:  # not all of it has come
+                if not self._head_begun:
+                    self._head_begun = True
+                    self.deadline = server.wheel.time + server.limits.head_timeout
+                return start
+            hand_on = server.divert(reader.headers.marked.get(b"host", b""))
+            if hand_on is not None:
+                self._hand_on(hand_on, data[start:])
+                return len(data)
+        self._refuse(error)
+        return len(data)
 
     def _begin_body(self, request: Request, length: int) -> None:
         self._size = 0
