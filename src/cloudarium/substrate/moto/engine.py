@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cloudarium.substrate.moto import addresses, longpoll, templates
+from cloudarium.substrate.moto import addresses, buckets, longpoll, templates
 from cloudarium.substrate.moto.results import plain
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,8 @@ class Engine:
         request = Request.from_primitives(method, seen_url, headers, body)
         if service == "sqs":
             longpoll.install()
+        elif service == "s3":
+            buckets.install()
         elif service == "cloudformation":
             templates.install(lambda: self.owned)
         try:
