@@ -62,8 +62,9 @@ class Nested:
     def input(self) -> Input:
         """What the nested query reads."""
         pipeline = self.pipeline
+        start, end = pipeline.window
         return Input(
-            pipeline.prefix, pipeline.query, pipeline.window, pipeline.diff, pipeline.scope.raw,
+            pipeline.prefix, pipeline.query, (start - pipeline.shift, end - pipeline.shift), pipeline.diff, pipeline.scope.raw,
             tuple(pipeline.indexed),
         )  # fmt: skip
 

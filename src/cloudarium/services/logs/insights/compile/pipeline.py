@@ -69,6 +69,8 @@ class Pipeline:
         self.limit: int | None = None
         self.closed = False
         self.diff: str | int | None = None
+        self.shift = 0
+        """How many milliseconds earlier than they are shown the events are: the offset of ``stats``."""
         self.filtered = -1
         self.filtered_columns: list[str] | None = None
         self.columns_of: dict[str, list[str]] = {}
@@ -310,7 +312,7 @@ class Pipeline:
         return Plan(
             (*inner, *steps), self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw,
             (*self.lookups, *(each for nested in self.nested for each in nested.pipeline.lookups)),
-            tuple(nested.input() for nested in self.nested), tuple(self.indexed),
+            tuple(nested.input() for nested in self.nested), tuple(self.indexed), self.shift,
         )  # fmt: skip
 
     def names(self) -> list[str]:

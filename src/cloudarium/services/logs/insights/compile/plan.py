@@ -82,7 +82,7 @@ class Plan(NamedTuple):
     The columns of ``select`` are ``columns``, then for results that are events (``pointers``) group, time and sequence
     number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used. ``inputs`` are
     what nested queries read besides. ``indexed`` are the conditions of ``filterIndex``, which look at a table
-    ``indexed`` (``indexes``).
+    ``indexed`` (``indexes``). ``shift`` is how many milliseconds before the queried time range the events are.
     """
 
     steps: tuple[Step, ...]
@@ -95,3 +95,4 @@ class Plan(NamedTuple):
     lookups: tuple[Lookup, ...] = ()
     inputs: tuple[Input, ...] = ()
     indexed: tuple[tree.Expression, ...] = ()
+    shift: int = 0

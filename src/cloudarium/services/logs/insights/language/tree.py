@@ -148,10 +148,11 @@ class Filter(Node, frozen=True):
 
 
 class Stats(Node, frozen=True):
-    """``stats … by …``."""
+    """``stats … by …``; ``offset`` in milliseconds."""
 
     items: tuple[Item, ...]
     keys: tuple[Item, ...]
+    offset: int = 0
 
 
 class Order(Node, frozen=True):
