@@ -71,7 +71,8 @@ def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]
     if name == "values":
         # AWS has the name only; those who use it tell of different values with commas between them. They are in the
         # order of texts, as in the function of that name of OpenSearch PPL.
-        return value(f"array_to_string(list_sort(list(DISTINCT {shown}) FILTER (WHERE {shown} IS NOT NULL)), ',')", "text")
+        listed = f"list(DISTINCT {shown}) FILTER (WHERE {shown} IS NOT NULL)"
+        return value(f"array_to_string(list_sort({listed}), ',')", "text")
     return value(f"{_BY_TEXT[name]}({shown}, {sorting(shown)}) FILTER (WHERE {shown} IS NOT NULL)", "text")
 
 

@@ -35,7 +35,6 @@ def distribution(node: tree.Call, given: Sequence[Value]) -> Value:
         )
     buckets = int(count)
     number = f"CAST({sql.number(given[0])} AS DOUBLE)"
-    low, high, listed = (f"{name}({number}) FILTER (WHERE isfinite({number}))" for name in ("min", "max", "list"))
     # Halves and parts, so that nothing overflows where numbers are as large as they can be.
     width = f"(s.high / {buckets} - s.low / {buckets})"
     size = "greatest(abs(s.low), abs(s.high))"
@@ -46,18 +45,20 @@ def distribution(node: tree.Call, given: Sequence[Value]) -> Value:
         made = f"(s.low + {width} * {index})"
         return _shown(f"CASE WHEN abs({made}) < {_APART!r} * {size} THEN 0.0 ELSE {made} END")
 
+    first = f"CASE WHEN i = 0 THEN {_shown('s.low')} ELSE {bound('i')} END"
     last = f"CASE WHEN i = {buckets - 1} THEN {_shown('s.high')} ELSE {bound('(i + 1)')} END"
     members = (
         f"list_transform([list_aggregate({places}, 'histogram')], lambda counts: list_transform(range({buckets}), "
-        f"lambda i: '\"' || {bound('i')} || '-' || {last} || '\":' || COALESCE(counts[CAST(i AS INTEGER)], 0)))[1]"
+        f"lambda i: '\"' || {first} || '-' || {last} || '\":' || COALESCE(counts[CAST(i AS INTEGER)], 0)))[1]"
     )
     one = f"['\"' || {_shown('s.low')} || '-' || {_shown('s.high')} || '\":' || len(s.listed)]"
     document = (
         f"CASE WHEN s.listed IS NOT NULL THEN json('{{' || array_to_string(CASE WHEN {width} <= {_APART!r} * {size} "
         f"THEN {one} ELSE {members} END, ',') || '}}') END"
     )
-    struct = f"{{low: {low}, high: {high}, listed: {listed}}}"
-    return value(f"list_transform([{struct}], lambda s: {document})[1]", "json")
+    listed = f"list({number}) FILTER (WHERE isfinite({number}))"
+    bounds = f"list_transform([{listed}], lambda v: {{listed: v, low: list_min(v), high: list_max(v)}})"
+    return value(f"list_transform({bounds}, lambda s: {document})[1]", "json")
 
 
 def _shown(number: str) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cloudarium.services.logs.insights.compile.sql import Kind
 from cloudarium.services.logs.insights.language import tree
+from cloudarium.services.logs.insights.language.xpaths import XPath
 
 
 class Table(NamedTuple):
@@ -34,7 +35,18 @@ class Anomalies(NamedTuple):
     window: tuple[int, int]
 
 
-Step = Table | Clusters | Anomalies
+class Documents(NamedTuple):
+    """Make a temporary table of what paths lead to in documents of XML, which a SELECT of (number, text) finds.
+
+    It has a column ``place`` of the numbers, and for each of ``paths`` one of the name that is given with it.
+    """
+
+    name: str
+    select: str
+    paths: tuple[tuple[str, XPath], ...]
+
+
+Step = Table | Clusters | Anomalies | Documents
 
 
 class Input(NamedTuple):
