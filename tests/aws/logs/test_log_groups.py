@@ -73,6 +73,23 @@ def test_listing_pages_patterns_and_classes(account: Account) -> None:
     assert refused(logs.describe_log_groups, nextToken=first, logGroupNamePrefix="/g")[0] == "InvalidParameterException"
 
 
+def test_groups_by_tags(account: Account) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagFilter.html"""
+    logs = account.logs
+    for name, tags in (("a", {"env": "Prod-1"}), ("b", {"env": "test", "team": "x"}), ("c", {"team": "y"}), ("d", {})):
+        logs.create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
+
+    def named(*filters: dict[str, Any]) -> str:
+        return "".join(group["logGroupName"] for group in logs.list_log_groups(logGroupTags=filters)["logGroups"])
+
+    assert named({"key": "env"}) == "ab" and named({"key": "env", "values": ["Prod-1", "test"]}) == "ab"
+    assert named({"key": "env", "values": ["prod-1"]}) == "", "without a wildcard the case matters"
+    assert named({"key": "env", "values": ["prod*"]}) == "a" and named({"key": "env", "values": ["*ROD*"]}) == "a"
+    assert named({"key": "env", "values": ["*-1"]}) == "a" and named({"key": "env", "values": ["*prod"]}) == ""
+    assert named({"key": "env", "values": ["!test"]}) == "a" and named({"key": "env", "values": ["!*t"]}) == "a"
+    assert named({"key": "env"}, {"key": "team", "values": ["x"]}) == "b" and named({"key": "nope"}) == ""
+
+
 def test_what_is_not_there_is_refused_by_name(account: Account) -> None:
     logs = account.logs
     for given in ({"kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/x"}, {"logGroupClass": "ESSENTIALS"}):

@@ -14,6 +14,7 @@ LINES = [
     '{"n": 1, "s": "a", "j": {"x": [1, 2]}}', '{"n": "nan", "s": "1e999", "j": null}', "plain 1.2.3.4 text",
     "2 123456789010 eni-1235b8ca123456789 10.0.0.1 10.0.0.2 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK",
     '{"n": 99999999999999999999999, "s": "", "big": -9e18}', "",
+    "<a><b c='d'>1</b><b>2</b></a>", "<a><b>",
 ]  # fmt: skip
 _FIELDS = st.sampled_from(
     [
@@ -88,6 +89,7 @@ _AGGREGATES = st.sampled_from(
         "sortsLast",
         "count_over_time",
         "sumOverTime",
+        "values",
     ]
 )
 _COMMANDS = st.one_of(
@@ -123,6 +125,9 @@ _COMMANDS = st.one_of(
             "json field=s 'a.b' as js",
             "parse @message logfmt as js",
             "parse s csv as p, q",
+            "parse @message XML '/a/b' as p",
+            "parse XML '//b[2]/@c' as q",
+            "parse s xml 'a/text()' as s",
             "parse @message /(?<p>\\d)/ multi",
             "join left=a right=b where a.s=b.s (SOURCE 'g')",
             "fields b.n as n, a.s as s, b.@timestamp as p",
@@ -137,6 +142,9 @@ _COMMANDS = st.one_of(
         ]
     ),
     st.just("dedup s, n"),
+    st.tuples(_EXPRESSIONS, _EXPRESSIONS).map(
+        lambda t: f"stats histogram({t[0]}, 3) as made, count(*) as n by histogram({t[1]}, 2.5) as s, bin(1m) offset 1h"
+    ),
     st.tuples(_AGGREGATES, _EXPRESSIONS, _EXPRESSIONS).map(
         lambda t: f"stats {t[0]}({t[1]}) as made, rate({t[1]}, 1m) as r by {t[2]} as n, bin(1m)"
     ),

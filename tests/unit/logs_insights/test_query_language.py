@@ -107,7 +107,8 @@ def test_faults_of_functions_have_the_place_of_the_call() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "stats histogram(a, 5)", "stats values(a)", "stats count(*) by bin(5m) offset 1h", "parse @message xml as x",
+        "parse @message XML '/a[b]' as x", "SOURCE dataSource(['a.b']) | fields a",
+        "SOURCE logGroups() dataSource(['a.b']) | fields a", "filter a like /x(?=y)/", "filter a like /x(?<!y)/",
         "fields parseDate(a, 'HH:mm')", "fields parseDate(a, 'yyyy GGG')", "fields formatDate(a, '%c')",
         "fields formatDate(a, b)", "fields regexReplace(a, b, c)",
     ],
@@ -140,6 +141,47 @@ def test_source_as_the_console_writes_it(query: str) -> None:
     assert source.first is not None and source.first.before == 3_600_000
     assert source.last is not None and source.last.before == 0
     assert source.classes in (("STANDARD",), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "prefixes", "tags"),
+    [
+        ("logGroupTags([{\"key\":\"team\",\"values\":[\"a\", \"b*\"]}])", (), [("team", ("a", "b*"))]),
+        (
+            "logGroups(namePrefix: ['/x'], class: \"STANDARD\") logGroupTags([{'key':'aws:cloudformation:logical-id',"
+            "'values':[]}, {key: 'b', values: '!*c*'}]) START=-1w END=0s", ("/x",),
+            [("aws:cloudformation:logical-id", ()), ("b", ("!*c*",))],
+        ),
+        ("logGroupTags([{'key': 'k'}])logGroups(namePrefix: ['/y'])", ("/y",), [("k", ())]),
+    ],
+)  # fmt: skip
+def test_source_by_tags(written: str, prefixes: tuple[str, ...], tags: list[tuple[str, tuple[str, ...]]]) -> None:
+    source = parse(f"SOURCE {written} | fields a").source
+    assert source is not None and source.selected and source.prefixes == prefixes
+    assert [(each.key, each.values) for each in source.tags] == tags
+
+
+_TAG = "{'key': 'k'}"
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("logGroupTags()", "unexpected"), ("logGroupTags([])", "unexpected"), ("logGroupTags([{}])", "needs a key"),
+        ("logGroupTags([{'values': ['a']}])", "needs a key"), ("logGroupTags([{'key': ''}])", "unexpected"),
+        ("logGroupTags([{'key': 'a', 'key': 'b'}])", "unexpected"), ("logGroupTags([{'key': 'a' 'b'}])", "unexpected"),
+        ("logGroupTags([{'name': 'a'}])", "unexpected"), ("logGroupTags([{'key': ['a']}])", "unexpected"),
+        ("logGroupTags([{'key': 'k', 'values': [1]}])", "unexpected"), ("logGroupTags([{'key': 'k'", "unexpected"),
+        (f"logGroupTags([{', '.join([_TAG] * 6)}])", "at most 5 tags"),
+        ("logGroupTags([{'key': 'k', 'values': ['1', '2', '3', '4', '5', '6']}])", "at most 5 values"),
+        ("logGroupTags([{'key': 'k', 'values': ['a*b']}])", "ends"),
+        ("logGroupTags([{'key': 'k', 'values': ['a!']}])", "ends"),
+        (f"logGroupTags([{_TAG}]) logGroupTags([{_TAG}])", "unexpected"), ("logGroups() logGroups()", "unexpected"),
+    ],
+)  # fmt: skip
+def test_faults_of_source_by_tags(written: str, words: str) -> None:
+    with pytest.raises(QueryFault, match=words):
+        parse(f"SOURCE {written} | fields a")
 
 
 @pytest.mark.parametrize("name", ["eventstats", "search x", "tail 5"])

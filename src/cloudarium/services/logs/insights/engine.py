@@ -191,7 +191,8 @@ class Queries:
 
     def _readings(self, scope: Scope, query: QueryRun, plan: Plan) -> dict[str, Reading]:
         """What the thread reads, put together while nothing else changes it."""
-        readings = {"": self._reading(scope, query, query.groups, (query.start, query.end), plan)}
+        window = query.start - plan.shift, query.end - plan.shift
+        readings = {"": self._reading(scope, query, query.groups, window, plan)}
         for each, groups in zip(plan.inputs, query.nested, strict=True):
             readings[each.prefix] = self._reading(scope, query, groups, each.window, each)
         return readings

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.logs.insights.anomalies import TABLE, Line, Number, anomalies, counted
 from cloudarium.services.logs.insights.compile import Plan
-from cloudarium.services.logs.insights.compile.plan import Anomalies, Clusters
+from cloudarium.services.logs.insights.compile.plan import Anomalies, Clusters, Documents
 from cloudarium.services.logs.insights.lookups import load
+from cloudarium.services.logs.insights.markup import read, taken
 from cloudarium.services.logs.insights.patterns import clusters
 from cloudarium.services.logs.insights.source import Events, Group, Stopped, entities, streams
 
@@ -29,6 +31,7 @@ THREADS = 4
 LARGEST = 256 << 20
 """Characters of all results of a query."""
 _FETCH = 500
+_DOCUMENTS = 50
 _SETTINGS = (
     "TimeZone = 'UTC'",
     # How many events there are is not known before they are read. A join takes them one after the other, in the order
@@ -139,6 +142,8 @@ class Execution:
                 self._cluster(connection, step)
             elif isinstance(step, Anomalies):
                 self._anomalies(connection, step)
+            elif isinstance(step, Documents):
+                self._documents(connection, step)
             else:
                 connection.execute(f"CREATE TEMP TABLE {step.name} AS {step.select}")
         self._check()
@@ -186,6 +191,14 @@ class Execution:
         if found:
             marks = ", ".join("?" * len(found[0]))
             connection.executemany(f"INSERT INTO {step.name} VALUES ({marks})", found)
+
+    def _documents(self, connection: Any, step: Documents) -> None:
+        found = connection.execute(step.select)
+        columns, paths = zip(*step.paths, strict=True)
+        relation = read(iter(partial(found.fetchmany, _DOCUMENTS), []), paths, LARGEST, self._check)
+        connection.register(f"{step.name}_read", relation)
+        listed = ", ".join(f"{taken(number)} AS {column}" for number, column in enumerate(columns))
+        connection.execute(f"CREATE TEMP TABLE {step.name} AS SELECT place, {listed} FROM {step.name}_read")
 
     def _check(self) -> None:
         if self.stopped():

@@ -17,6 +17,7 @@ from cloudarium.services.logs.insights.lookups import check
 from cloudarium.services.logs.insights.records import QueryRun
 from cloudarium.services.logs.lookup import group_identified
 from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, LogGroup
+from cloudarium.services.logs.tagging import tagged
 
 MOST_GROUPS = 50
 MOST_SELECTED = 10_000
@@ -117,7 +118,9 @@ def _of_source(ctx: Context, source: Source) -> list[LogGroup]:
     found = [
         group
         for group in ctx.table(LogGroup).all(ctx.scope)
-        if group.log_class in classes and (not source.prefixes or group.name.startswith(source.prefixes))
+        if group.log_class in classes
+        and (not source.prefixes or group.name.startswith(source.prefixes))
+        and all(tagged(group.tags, each.key, each.values) for each in source.tags)
     ]
     if len(found) > MOST_SELECTED:
         raise invalid(f"SOURCE selects more than {MOST_SELECTED} log groups: choose fewer.")

@@ -15,7 +15,7 @@ from cloudarium.services.logs.lookup import check_group_name, group_identified, 
 from cloudarium.services.logs.operations.index_policies import forget_group
 from cloudarium.services.logs.resources import DELIVERY, INFREQUENT, STANDARD, AccountProtection, LogGroup, MetricFilter
 from cloudarium.services.logs.start import running
-from cloudarium.services.logs.tagging import checked
+from cloudarium.services.logs.tagging import checked, tagged
 
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import (
@@ -150,8 +150,7 @@ def list_log_groups(ctx: Context, request: ListLogGroupsRequestTypeDef) -> Answe
     if log_class := request.get("logGroupClass"):
         groups = [group for group in groups if group.log_class == log_class]
     for wanted in request.get("logGroupTags") or ():
-        key, values = wanted["key"], wanted.get("values")
-        groups = [g for g in groups if key in g.tags and (not values or g.tags[key] in values)]
+        groups = [group for group in groups if tagged(group.tags, wanted["key"], wanted.get("values") or ())]
     by_name = {group.name: group for group in groups}
     shown, more = tokens.page(sorted(by_name), request, 50)
     found = [

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from cloudarium.services.logs.insights.compile import sql
 from cloudarium.services.logs.insights.compile.compare import sorting
+from cloudarium.services.logs.insights.compile.distributions import distribution
 from cloudarium.services.logs.insights.compile.sql import Value, value
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.lexer import QueryFault
@@ -27,16 +28,17 @@ _BY_TEXT = {"sortsfirst": "arg_min", "sortslast": "arg_max"}
 _OVER_TIME = {
     "count_over_time": "count", "countovertime": "count", "sum_over_time": "sum", "sumovertime": "sum",
 }  # fmt: skip
-NOT_BUILT = frozenset({"histogram", "values"})
-"""What the keys of a histogram's map are called is not documented, nor anything of ``values`` but its name."""
 NAMES = frozenset(
-    {"count", "count_distinct", "pct", "rate", *_NUMERIC, *_EXTREMES, *_BY_TIME, *_BY_TEXT, *_OVER_TIME, *NOT_BUILT}
-)
+    {
+        "count", "count_distinct", "histogram", "pct", "rate", "values",
+        *_NUMERIC, *_EXTREMES, *_BY_TIME, *_BY_TEXT, *_OVER_TIME,
+    }
+)  # fmt: skip
 
 
 def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]) -> Value:
     """A function over a group of events. ``moment`` gives the SQL by which events are earlier or later."""
-    wanted = {"count": (0, 1), "pct": (2, 2), "rate": (2, 2)}.get(node.name, (1, 1))
+    wanted = {"count": (0, 1), "histogram": (2, 2), "pct": (2, 2), "rate": (2, 2)}.get(node.name, (1, 1))
     name = _OVER_TIME.get(node.name, node.name)
     if (node.star and node.name != "count") or not wanted[0] <= len(given) <= wanted[1]:
         raise QueryFault(f"wrong number of arguments for function {name}", node.start, node.end)
@@ -47,6 +49,8 @@ def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]
     first = given[0]
     if name == "rate":
         raise QueryFault("rate needs a field and a period", node.start, node.end)
+    if name == "histogram":
+        return distribution(node, given)
     if name == "pct":
         part = given[1].constant
         if not isinstance(part, float) or not 0 <= part <= 100:
@@ -64,6 +68,11 @@ def aggregate(node: tree.Call, given: Sequence[Value], moment: Callable[[], str]
     if name in _BY_TIME:
         return value(f"{_BY_TIME[name]}({first.sql}, {moment()})", first.kind)
     shown = sql.text(first)
+    if name == "values":
+        # AWS has the name only; those who use it tell of different values with commas between them. They are in the
+        # order of texts, as in the function of that name of OpenSearch PPL.
+        listed = f"list(DISTINCT {shown}) FILTER (WHERE {shown} IS NOT NULL)"
+        return value(f"array_to_string(list_sort({listed}), ',')", "text")
     return value(f"{_BY_TEXT[name]}({shown}, {sorting(shown)}) FILTER (WHERE {shown} IS NOT NULL)", "text")
 
 

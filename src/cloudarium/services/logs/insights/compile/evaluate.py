@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Container, Mapping
 from functools import partial
 
-from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.compile import sql
-from cloudarium.services.logs.insights.compile.aggregates import NAMES, NOT_BUILT, aggregate, rate
+from cloudarium.services.logs.insights.compile.aggregates import NAMES, aggregate, rate
 from cloudarium.services.logs.insights.compile.compare import among, compared
 from cloudarium.services.logs.insights.compile.dates import ceiled, floored
+from cloudarium.services.logs.insights.compile.distributions import bucket
 from cloudarium.services.logs.insights.compile.functions import FUNCTIONS, call
 from cloudarium.services.logs.insights.compile.regexes import translated
 from cloudarium.services.logs.insights.compile.scope import Scope
@@ -41,6 +41,8 @@ class Evaluator:
         end = end // 1000 * 1000
         self._window = {"querystarttime": start, "queryendtime": end, "querytimerange": end - start}
         self._unmasked = False
+        self._offset: int | None = None
+        """By how much ``bin`` is shifted; None where an expression is no key of ``stats``."""
         self._grouped: Mapping[str, Expression] | None = None
         self._keys: Container[str] = ()
 
@@ -51,6 +53,14 @@ class Evaluator:
     def condition(self, node: Expression) -> str:
         """An expression as SQL BOOLEAN."""
         return sql.truth(self.value(node))
+
+    def key(self, node: Expression, offset: int) -> Value:
+        """An expression by which ``stats`` groups, with bins ``offset`` milliseconds later than they are."""
+        self._offset = offset
+        try:
+            return self._made(node)
+        finally:
+            self._offset = None
 
     def grouped(self, node: Expression, aliases: Mapping[str, Expression], keys: Container[str]) -> Value:
         """An expression of ``stats``, of aggregates and ``keys``. ``aliases`` are those made earlier in the command."""
@@ -151,6 +161,10 @@ class Evaluator:
                 moment = sql.moment(self._made(node.arguments[0]))
                 rounded = floored if node.name == "datefloor" else ceiled
                 return value(sql.once(moment, lambda it: rounded(it, period)), "time")
+            case "histogram" if self._offset is not None:
+                if len(node.arguments) != 2:
+                    raise QueryFault("wrong number of arguments for function histogram", node.start, node.end)
+                return bucket(node, [self._made(each) for each in node.arguments])
             case "now" if not node.arguments:
                 return sql.number_constant(float(int(self._now)))
             case name if name in self._window and not node.arguments:
@@ -164,8 +178,6 @@ class Evaluator:
         return call(node, [self._made(each) for each in node.arguments])
 
     def _aggregate(self, node: tree.Call) -> Value:
-        if node.name in NOT_BUILT:
-            raise NotThere(f"The function {node.name} of CloudWatch Logs Insights")
         if self._grouped is None:
             raise QueryFault(f"{node.name} may only be used in stats", node.start, node.end)
         before, self._grouped = self._grouped, None
@@ -188,6 +200,8 @@ class Evaluator:
         before, self._grouped = self._grouped, None
         moment = sql.moment(self._made(node.arguments[0])) if len(node.arguments) == 2 else self.moment(node)
         self._grouped = before
+        if self._offset:
+            moment = f"({moment} + {self._offset})"
         return value(sql.once(moment, lambda it: floored(it, period)), "time")
 
     def _unmask(self, node: tree.Call) -> Value:

@@ -35,9 +35,12 @@ def stats(pipeline: Pipeline, command: tree.Stats) -> None:
     """Group rows and calculate."""
     scope = pipeline.scope
     events = scope.events
+    if command.offset and not events:
+        raise QueryFault("offset must be in the first stats of a query", command.start, command.end)
+    pipeline.shift = command.offset or pipeline.shift
     keys: list[tuple[str, Value]] = []
     for item in command.keys:
-        keys.append((item.name, pipeline.computed(pipeline.evaluator.value(item.expression))))
+        keys.append((item.name, pipeline.computed(pipeline.evaluator.key(item.expression, command.offset))))
     before = dict(scope.made)
     for name, made in keys:
         scope.make(name, made.sql, made.kind)

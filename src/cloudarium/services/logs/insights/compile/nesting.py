@@ -62,9 +62,9 @@ class Nested:
     def input(self) -> Input:
         """What the nested query reads."""
         pipeline = self.pipeline
+        start, end = (each - pipeline.shift for each in pipeline.window)
         return Input(
-            pipeline.prefix, pipeline.query, pipeline.window, pipeline.diff, pipeline.scope.raw,
-            tuple(pipeline.indexed),
+            pipeline.prefix, pipeline.query, (start, end), pipeline.diff, pipeline.scope.raw, tuple(pipeline.indexed)
         )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from cloudarium.services.logs.insights.compile import (
     grouping,
     indexes,
     lookups,
+    markup,
     nesting,
     relevance,
     sequences,
@@ -69,11 +70,16 @@ class Pipeline:
         self.limit: int | None = None
         self.closed = False
         self.diff: str | int | None = None
+        self.shift = 0
+        """How many milliseconds earlier than they are shown the events are: the offset of ``stats``."""
         self.filtered = -1
         self.filtered_columns: list[str] | None = None
         self.columns_of: dict[str, list[str]] = {}
         """The columns that a relation adds, by its SELECT."""
         self.matched = ""
+        self.counted = ""
+        """As ``matched``, where nothing better is known at the end."""
+        self.read: markup.Read | None = None
         self.count = 0
         self.lookups: list[Lookup] = []
         self.indexed: list[tree.Expression] = []
@@ -163,6 +169,8 @@ class Pipeline:
                 extracting.parse(self, command)
             case tree.ParseLine():
                 extracting.parse_line(self, command)
+            case tree.ParseXml():
+                markup.parse_xml(self, command)
             case tree.Json():
                 extracting.json(self, command)
             case tree.Unnest():
@@ -308,9 +316,9 @@ class Pipeline:
         if sum(len(step.select) for step in (*inner, *steps)) + len(final) > _MOST_SQL:
             raise QueryFault("the query is too complex", 0, len(self.query.text))
         return Plan(
-            (*inner, *steps), self.based(final), tuple(columns), events, self.matched, self.diff, self.scope.raw,
-            (*self.lookups, *(each for nested in self.nested for each in nested.pipeline.lookups)),
-            tuple(nested.input() for nested in self.nested), tuple(self.indexed),
+            (*inner, *steps), self.based(final), tuple(columns), events, self.matched or self.counted, self.diff,
+            self.scope.raw, (*self.lookups, *(each for nested in self.nested for each in nested.pipeline.lookups)),
+            tuple(nested.input() for nested in self.nested), tuple(self.indexed), self.shift,
         )  # fmt: skip
 
     def names(self) -> list[str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cloudarium.services.logs.insights.compile.sql import Kind
 from cloudarium.services.logs.insights.language import tree
+from cloudarium.services.logs.insights.language.xpaths import XPath
 
 
 class Table(NamedTuple):
@@ -34,7 +35,18 @@ class Anomalies(NamedTuple):
     window: tuple[int, int]
 
 
-Step = Table | Clusters | Anomalies
+class Documents(NamedTuple):
+    """Make a temporary table of what paths lead to in documents of XML, which a SELECT of (number, text) finds.
+
+    It has a column ``place`` of the numbers, and for each of ``paths`` one of the name that is given with it.
+    """
+
+    name: str
+    select: str
+    paths: tuple[tuple[str, XPath], ...]
+
+
+Step = Table | Clusters | Anomalies | Documents
 
 
 class Input(NamedTuple):
@@ -82,7 +94,7 @@ class Plan(NamedTuple):
     The columns of ``select`` are ``columns``, then for results that are events (``pointers``) group, time and sequence
     number. ``diff`` is the modifier of a ``diff``, None when there is none. ``raw``: ``unmask`` is used. ``inputs`` are
     what nested queries read besides. ``indexed`` are the conditions of ``filterIndex``, which look at a table
-    ``indexed`` (``indexes``).
+    ``indexed`` (``indexes``). ``shift`` is how many milliseconds before the queried time range the events are.
     """
 
     steps: tuple[Step, ...]
@@ -95,3 +107,4 @@ class Plan(NamedTuple):
     lookups: tuple[Lookup, ...] = ()
     inputs: tuple[Input, ...] = ()
     indexed: tuple[tree.Expression, ...] = ()
+    shift: int = 0

@@ -130,10 +130,13 @@ class _Commands:
     def stats(self, start: int) -> Command:
         items = self.items()
         keys = self.items() if self.expressions.take_word("by") else ()
-        if keys and self.expressions.at_word("offset"):
-            # What it shifts, and in which direction, is not documented.
-            raise NotThere("stats … by bin(…) offset of CloudWatch Logs Insights")
-        return tree.Stats(items, keys, start=start, end=self.lexer.last_end)
+        offset, token = 0, self.lexer.token
+        if keys and self.expressions.take_word("offset"):
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-timeseries-functions.html
+            if not any(isinstance(key.expression, tree.Call) and key.expression.name == "bin" for key in keys):
+                raise QueryFault("offset must come after by bin()", token.start, token.end)
+            offset = self.expressions.length("offset")
+        return tree.Stats(items, keys, offset, start=start, end=self.lexer.last_end)
 
     def sort(self, start: int) -> Command:
         self.expressions.take_word("by")

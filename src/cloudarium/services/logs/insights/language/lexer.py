@@ -28,7 +28,7 @@ class Token(NamedTuple):
 _SPACE = re.compile(r"(?:\s+|#[^\n]*)+")
 _NAME = re.compile(r"[@A-Za-z_\u0080-\U0010ffff][@\w]*")
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+(?!\w))?")
-_SIGN = re.compile(r"=~|!=|<=|>=|[-=<>+*/%^(),|\[\]:.!]")
+_SIGN = re.compile(r"=~|!=|<=|>=|[-=<>+*/%^(),|\[\]{}:.!]")
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\", "/": "/"}

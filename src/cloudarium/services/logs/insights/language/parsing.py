@@ -1,29 +1,34 @@
 """``parse`` in its modes, and ``json``.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Parse.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Parse.html, where XML is not among the modes:
+those who use it tell of ``parse @message XML '/event/level' as level``, with a path and a name in each command.
 """
 
 from __future__ import annotations
 
-from cloudarium.kernel.errors import NotThere
+import re
+
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
 from cloudarium.services.logs.insights.language.lexer import QueryFault
+from cloudarium.services.logs.insights.language.xpaths import xpath
 
 _FORMATS = ("logfmt", "csv")
+_PATH = re.compile(r"\s*[\"']\s*/")
 
 
 def parse_command(parser: Expressions, start: int) -> tree.Command:
-    """``parse [field] "glob"|/regex/ [as name, …] [multi]``, or ``parse [field] logfmt|csv as name, …``."""
+    """``parse [field] "glob"|/regex/ [as name, …] [multi]``, ``… logfmt|csv as name, …`` or ``… XML "x" as name``."""
     # Without a field it is @message that is parsed.
     lexer = parser.lexer
     place = lexer.token.start
     message = tree.Field(("@message",), start=place, end=place)
-    at_pattern = lexer.token.kind == "string" or lexer.text.startswith("/", place) or _at_format(parser)
+    at_xml = parser.at_word("xml") and _PATH.match(lexer.text, lexer.token.end) is not None
+    at_pattern = lexer.token.kind == "string" or lexer.text.startswith("/", place) or _at_format(parser) or at_xml
     # No whole expression: a slash after the field begins the pattern.
     operand = message if at_pattern else parser.primary()
     if parser.at_word("xml"):
-        raise NotThere("parse … XML of CloudWatch Logs Insights")
+        return _xml(parser, operand, start)
     begin = lexer.token.start
     if _at_format(parser):
         return _line(parser, operand, start)
@@ -53,6 +58,18 @@ def _line(parser: Expressions, operand: tree.Expression, start: int) -> tree.Com
     if token.text.lower() == "logfmt" and len(names) != 1:
         raise QueryFault("parse logfmt needs one name", token.start, parser.lexer.last_end)
     return tree.ParseLine(operand, token.text.lower(), names, start=start, end=parser.lexer.last_end)
+
+
+def _xml(parser: Expressions, operand: tree.Expression, start: int) -> tree.Command:
+    parser.lexer.advance()
+    token = parser.lexer.token
+    if token.kind != "string":
+        raise parser.lexer.unexpected()
+    parser.lexer.advance()
+    path = xpath(token.text, token.start, token.end)
+    if not parser.take_word("as"):
+        raise parser.lexer.unexpected()
+    return tree.ParseXml(operand, path, parser.field().name, start=start, end=parser.lexer.last_end)
 
 
 def _names(parser: Expressions) -> tuple[str, ...]:

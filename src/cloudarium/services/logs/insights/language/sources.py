@@ -12,10 +12,12 @@ import re
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.logs.insights.language import tree
 from cloudarium.services.logs.insights.language.expressions import Expressions
-from cloudarium.services.logs.insights.language.lexer import QueryFault
+from cloudarium.services.logs.insights.language.lexer import Lexer, QueryFault
 
 MOST_PREFIXES = 5
 MOST_ACCOUNTS = 20
+MOST_TAGS = 5
+MOST_VALUES = 5
 _KEYWORDS = {
     "nameprefix": "prefixes",
     "nameprefixes": "prefixes",
@@ -26,6 +28,7 @@ _KEYWORDS = {
 }
 _NAME = re.compile(r"[\w./][\w./-]{0,511}(?!\w)")
 _NOW = re.compile(r"-?0+[A-Za-z]+")
+_VALUE = re.compile(r"!?\*?[^*!]{0,256}\*?")
 _OPTION = re.compile(r"(start|end)\s*=", re.IGNORECASE)
 
 
@@ -43,19 +46,42 @@ def source(parser: Expressions, start: int, before: tree.Source | None) -> tree.
         return _narrowed(parser, tree.Source(tuple(names), start=start, end=lexer.last_end))
     if before is not None:
         raise lexer.unexpected()
-    called = token.kind == "name" and lexer.text[token.end :].lstrip().startswith("(")
-    if not called:
+    if not _called(lexer):
         name = lexer.raw(_NAME)
         if name is None:
             raise lexer.unexpected()
         return _narrowed(parser, tree.Source((name,), start=start, end=lexer.last_end))
-    lexer.advance()
-    if token.text.lower() != "loggroups":
-        raise NotThere(f"SOURCE {token.text[:60]} of CloudWatch Logs Insights")
-    return _narrowed(parser, _selection(parser, start))
+    return _narrowed(parser, _selected(parser, start))
 
 
-def _selection(parser: Expressions, start: int) -> tree.Source:
+def _called(lexer: Lexer) -> bool:
+    return lexer.token.kind == "name" and lexer.text[lexer.token.end :].lstrip().startswith("(")
+
+
+def _selected(parser: Expressions, start: int) -> tree.Source:
+    lexer = parser.lexer
+    given: dict[str, tuple[str, ...]] = {}
+    tags: tuple[tree.TagFilter, ...] = ()
+    seen: set[str] = set()
+    while _called(lexer):
+        token = lexer.advance()
+        name = token.text.lower()
+        if name not in ("loggroups", "loggrouptags"):
+            raise NotThere(f"SOURCE {token.text[:60]} of CloudWatch Logs Insights")
+        if name in seen:
+            raise lexer.unexpected(token)
+        seen.add(name)
+        if name == "loggroups":
+            given = _selection(parser, token.start)
+        else:
+            tags = _tags(parser)
+    return tree.Source(
+        selected=True, prefixes=given.get("prefixes", ()), accounts=given.get("accounts", ()),
+        classes=given.get("classes", ()), tags=tags, start=start, end=lexer.last_end,
+    )  # fmt: skip
+
+
+def _selection(parser: Expressions, start: int) -> dict[str, tuple[str, ...]]:
     lexer = parser.lexer
     parser.expect_sign("(")
     given: dict[str, tuple[str, ...]] = {}
@@ -75,10 +101,51 @@ def _selection(parser: Expressions, start: int) -> tree.Source:
     for kind, most in (("prefixes", MOST_PREFIXES), ("accounts", MOST_ACCOUNTS)):
         if len(given.get(kind, ())) > most:
             raise QueryFault(f"SOURCE may name at most {most} {kind}", start, end)
-    return tree.Source(
-        selected=True, prefixes=given.get("prefixes", ()), accounts=given.get("accounts", ()),
-        classes=given.get("classes", ()), start=start, end=end,
-    )  # fmt: skip
+    return given
+
+
+def _tags(parser: Expressions) -> tuple[tree.TagFilter, ...]:
+    """``([{"key": "a", "values": ["b", …]}, …])``."""
+    lexer = parser.lexer
+    start = lexer.token.start
+    parser.expect_sign("(")
+    parser.expect_sign("[")
+    found = [_tag(parser)]
+    while parser.take_sign(","):
+        found.append(_tag(parser))
+    parser.expect_sign("]")
+    parser.expect_sign(")")
+    if len(found) > MOST_TAGS:
+        raise QueryFault(f"SOURCE may name at most {MOST_TAGS} tags", start, lexer.last_end)
+    return tuple(found)
+
+
+def _tag(parser: Expressions) -> tree.TagFilter:
+    lexer = parser.lexer
+    start, key, values = lexer.token.start, "", None
+    parser.expect_sign("{")
+    while not parser.at_sign("}"):
+        token = lexer.advance()
+        if token.kind not in ("name", "string"):
+            raise lexer.unexpected(token)
+        parser.expect_sign(":")
+        if token.text == "key" and not key and lexer.token.kind == "string" and lexer.token.text:
+            key = lexer.advance().text
+        elif token.text == "values" and values is None:
+            values = _strings(parser)
+        else:
+            raise lexer.unexpected(token)
+        if not parser.take_sign(",") and not parser.at_sign("}"):
+            raise lexer.unexpected()
+    parser.expect_sign("}")
+    made = tree.TagFilter(key, values or (), start=start, end=lexer.last_end)
+    if not key:
+        raise QueryFault("a tag of SOURCE needs a key", made.start, made.end)
+    if len(made.values) > MOST_VALUES:
+        raise QueryFault(f"a tag of SOURCE may have at most {MOST_VALUES} values", made.start, made.end)
+    if any(_VALUE.fullmatch(each) is None for each in made.values):
+        raise QueryFault("a value of a tag may have * at its ends and ! before it only", made.start, made.end)
+    return made
 
 
 def _strings(parser: Expressions) -> tuple[str, ...]:
@@ -112,6 +179,6 @@ def _narrowed(parser: Expressions, made: tree.Source) -> tree.Source:
     if first is not None and last is not None and first.before < last.before:
         raise QueryFault("the start of SOURCE is after its end", first.start, last.end)
     return tree.Source(
-        made.names, made.selected, made.prefixes, made.accounts, made.classes, first, last,
+        made.names, made.selected, made.prefixes, made.accounts, made.classes, made.tags, first, last,
         start=made.start, end=parser.lexer.last_end,
     )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from cloudarium.services.logs.insights.language.xpaths import XPath
+
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """Something from ``start`` to ``end`` (exclusive) in the query's text."""
@@ -148,10 +150,11 @@ class Filter(Node, frozen=True):
 
 
 class Stats(Node, frozen=True):
-    """``stats … by …``."""
+    """``stats … by …``; ``offset`` in milliseconds."""
 
     items: tuple[Item, ...]
     keys: tuple[Item, ...]
+    offset: int = 0
 
 
 class Order(Node, frozen=True):
@@ -193,6 +196,14 @@ class ParseLine(Node, frozen=True):
     operand: Expression
     format: str
     names: tuple[str, ...]
+
+
+class ParseXml(Node, frozen=True):
+    """``parse … XML "path" as x``."""
+
+    operand: Expression
+    path: XPath
+    name: str
 
 
 class Json(Node, frozen=True):
@@ -352,8 +363,8 @@ class Appendcols(Node, frozen=True):
 
 
 Command = (
-    Fields | Display | Filter | Stats | Sort | Limit | Parse | ParseLine | Json | Dedup | Pattern | Diff | Anomaly
-    | Unnest | Expand | Accum | Autoregress | Filldown | Fillmissing | Addtotals | Outlier | Sessionize
+    Fields | Display | Filter | Stats | Sort | Limit | Parse | ParseLine | ParseXml | Json | Dedup | Pattern | Diff
+    | Anomaly | Unnest | Expand | Accum | Autoregress | Filldown | Fillmissing | Addtotals | Outlier | Sessionize
     | CountFrequent | Join | Appendcols | Lookup
     | CidrLookup | RelevantFields
 )  # fmt: skip
@@ -365,14 +376,22 @@ class Moment(Node, frozen=True):
     before: int
 
 
+class TagFilter(Node, frozen=True):
+    """A tag that groups have, with one of these values if there are any (``tagging.tagged``)."""
+
+    key: str
+    values: tuple[str, ...]
+
+
 class Source(Node, frozen=True):
-    """``SOURCE``: groups by name, or those that ``logGroups(…)`` selects (``selected``)."""
+    """``SOURCE``: groups by name, or those that ``logGroups(…)`` and ``logGroupTags(…)`` select (``selected``)."""
 
     names: tuple[str, ...] = ()
     selected: bool = False
     prefixes: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    tags: tuple[TagFilter, ...] = ()
     first: Moment | None = None
     last: Moment | None = None
 
