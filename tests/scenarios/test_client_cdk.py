@@ -70,7 +70,7 @@ def test_an_app_from_bootstrap_to_destroy(own_cloud: RunningCloud, modules: Path
     until(lambda: account.curl(name).body.strip() == b"red", "the new tasks serve, and only they")
 
     assert cdk("destroy", "--all", "--force", "--app", "red").returncode == 0
-    assert made() == [] and account.ecs.list_tasks()["taskArns"] == []
+    assert made() == [] and account.ecs.list_clusters()["clusterArns"] == []
     assert account.sns.list_topics()["Topics"] == []
     with pytest.raises(ClientError, match="NonExistentQueue"):
         visibility(url)
