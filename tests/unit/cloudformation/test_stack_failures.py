@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.cloudformation.conftest import Api, failed, refused
+import pytest
+from tests.unit.cloudformation.conftest import Api, ThingKind, failed, refused
 
+from cloudarium.services.cloudformation.kinds.kind import Work
 from cloudarium.services.cloudformation.resources import StackTemplate
 
 
@@ -248,3 +250,43 @@ async def test_values_that_cannot_be_looked_up(api: Api) -> None:
     await api.settle(5)
     assert "A CREATE_FAILED You may not" in await api.events()
     assert await api.status() == "ROLLBACK_COMPLETE" and answers == []
+
+
+async def test_what_an_error_of_the_server_has_made_is_deleted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to the last attempt was lost, though it made something: that is looked for before all is given up."""
+    looked: list[str] = []
+
+    async def found(_: ThingKind, work: Work) -> str:
+        looked.append(work.name)
+        if len(looked) == 13:
+            api.shelf.things[work.name] = {}
+        return work.name if work.name in api.shelf.things else ""
+
+    monkeypatch.setattr(ThingKind, "found", found)
+    api.shelf.broken["create", "A"] = refused("Out of order", "InternalError", 500)
+    await api.make({"A": {}})
+    await api.settle(600)
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    assert len(looked) == 13 and api.shelf.called("delete") == ["A"]
+    assert api.shelf.things == {}
+
+
+async def test_a_secret_may_be_gone_when_it_is_not_needed_any_more(api: Api) -> None:
+    secret = "{{resolve:secretsmanager:db}}"
+    answers: dict[str, Any] = {"SecretString": "hush"}
+
+    def get_secret_value(SecretId: str) -> dict[str, Any]:
+        if not answers:
+            raise refused("Secrets Manager can't find the specified secret.", "ResourceNotFoundException")
+        return answers
+
+    api.fakes["secretsmanager", "get_secret_value"] = get_secret_value
+    await api.make({"A": {"Word": secret}, "B": {"Word": secret}})
+    answers.clear()
+    await api.change({"A": {"Word": "loud"}, "B": {"Word": secret}})
+    await api.settle(2)
+    assert await api.status() == "UPDATE_COMPLETE"
+    assert [thing["Word"] for thing in api.shelf.things.values()] == ["loud", "hush"]
+    await api("delete_stack", StackName="s")
+    await api.settle(2)
+    assert api.shelf.things == {}

@@ -106,7 +106,7 @@ class _Action:
                 attempts = self._put(attempts=resource.attempts + 1).attempts
                 return float(min(_LONGEST_PAUSE, 0.25 * 2**attempts))
             if passes(error):
-                await self._look_for_it(kind)
+                await self._find_unanswered(kind)
             self._fail(reason(error, resource.type, token))
         except Failed as error:
             self._fail(str(error))
@@ -212,12 +212,12 @@ class _Action:
         return None
 
     async def _cancel(self, kind: Kind) -> float | None:
-        await self._look_for_it(kind)
+        await self._find_unanswered(kind)
         self._fail(f"Resource {'creation' if self._resource.action == 'create' else 'update'} cancelled")
         return None
 
-    async def _look_for_it(self, kind: Kind) -> None:
-        """What a creation whose answer nobody has seen may have made must not be forgotten."""
+    async def _find_unanswered(self, kind: Kind) -> None:
+        """What a creation whose answer nobody has seen may have made must not be forgotten: it is to be deleted."""
         resource = self._resource
         if resource.action != "create" or not resource.begun or resource.asked:
             return
@@ -291,7 +291,7 @@ class _Action:
         )
 
     async def _revealed_before(self, made: Made) -> Mapping[str, Any]:
-        """What it was made with; a secret that is gone meanwhile stays a reference."""
+        """What it was made with; a secret that is gone since then stays a reference."""
         try:
             return await revealed(self._ctx, made.properties)
         except (AwsError, Failed) as error:
