@@ -170,6 +170,20 @@ async def test_signals(api: Api) -> None:
     assert why in await api.events("t")
 
 
+async def test_what_waits_for_signals_is_cancelled(api: Api) -> None:
+    """At once, when its stack is deleted, or fails: not only when the signals are late."""
+    waits = {"Properties": {}, "CreationPolicy": {"ResourceSignal": {"Timeout": "PT2H"}}}
+    id_ = await api.make({"A": waits})
+    await api("delete_stack", StackName="s")
+    await api.settle(1)
+    assert (await api.stack(id_))["StackStatus"] == "DELETE_COMPLETE"
+    await api.make({"A": waits, "B": {"Wings": 1, "After": {"Ref": "C"}}, "C": {}})
+    await api.settle(1)
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    assert "A CREATE_FAILED Resource creation cancelled" in await api.events()
+    assert api.shelf.things == {}
+
+
 async def test_topics_are_told(api: Api) -> None:
     told: list[dict[str, str]] = []
     api.fakes["sns", "publish"] = lambda **given: told.append(given) or {}

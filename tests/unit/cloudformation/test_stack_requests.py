@@ -50,6 +50,16 @@ async def test_nothing_to_update(api: Api) -> None:
     assert api.shelf.works[-1].tags["k"] == "v"
 
 
+async def test_a_resource_stays_of_its_type(api: Api) -> None:
+    await api.make({"A": {}})
+    other = template({"A": {"Type": "AWS::CDK::Metadata"}})
+    error = await api.error("update_stack", StackName="s", TemplateBody=other)
+    assert error.message == (
+        "Update of resource type is not permitted. The new template modifies resource type of the following "
+        "resources: [A]"
+    )
+
+
 async def test_what_cannot_be_made_is_refused_by_name(api: Api) -> None:
     macro = {"Type": "AWS::CloudFormation::Macro", "Properties": {"Name": "m", "FunctionName": "f"}}
     resources: dict[str, Any] = {"C": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "x"}}, "M": macro}
@@ -184,8 +194,9 @@ async def test_a_template_in_s3(api: Api) -> None:
     for url in urls:
         await api("validate_template", TemplateURL=url)
     assert asked == [("b", "some/key")] * len(urls)
-    error = await api.error("create_stack", StackName="s", TemplateURL="ftp://x/y")
-    assert error.message == "TemplateURL must be a supported URL."
+    for url in ("ftp://x/y", "http://[", "https://s3.amazonaws.com/bucket"):
+        error = await api.error("create_stack", StackName="s", TemplateURL=url)
+        assert error.message == "TemplateURL must be a supported URL."
     error = await api.error("create_stack", StackName="s")
     assert error.message == "Either Template URL or Template Body must be specified."
     error = await api.error("create_stack", StackName="s", TemplateBody=" " * 51_201)

@@ -70,7 +70,10 @@ async def _from_s3(ctx: Context, url: str) -> str:
 
 def where_in_s3(url: str) -> tuple[str, str]:
     """Bucket and key of an object's address, in the host's name or in the path, on AWS or on this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
     if parts.scheme == "s3":
         return parts.netloc, unquote(parts.path.lstrip("/"))
     if parts.scheme not in ("http", "https"):

@@ -93,6 +93,11 @@ class _Plan:
             self._unknown(name)
             return
         made, schema = row.made, schemas.find(resource.type)
+        if made.type != resource.type:
+            raise TemplateError(
+                "Update of resource type is not permitted. The new template modifies resource type of the following "
+                f"resources: [{name}]"
+            )
         if schema is not None:
             after = schema.coerced(after)
         old = self._old.resources.get(name) if self._old is not None else None

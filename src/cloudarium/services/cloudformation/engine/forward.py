@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ from cloudarium.services.cloudformation.resources import (
     resource_key,
 )
 from cloudarium.services.cloudformation.template import Resource, Template, TemplateError
+
+log = logging.getLogger(__name__)
 
 
 async def step(ctx: Context, stack: Stack) -> float | None:
@@ -142,6 +145,11 @@ class _Way:
             if passes(error):
                 raise
             self._fail(resource, row, Unresolved(error.message))
+            return True
+        except Exception as error:
+            log.exception("%s of stack %s cannot be worked out", resource.logical_id, stack.name)
+            defect = f"This is a defect in Cloudarium ({type(error).__name__}: {error}); its log has the trace."
+            self._fail(resource, row, Unresolved(f"Internal Failure. {defect}"))
             return True
         operation = self.stack.operation
         if operation is None or operation.failing or operation.stage != stage:

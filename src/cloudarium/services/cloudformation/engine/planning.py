@@ -51,10 +51,12 @@ def decide(made: Made | None, wanted: Made, schema: Immutable | None) -> Decisio
     """What brings a resource to what is wanted."""
     if made is None:
         return "create"
+    if made.type != wanted.type:
+        return "replace"
     if made.properties == wanted.properties and made.tags == wanted.tags:
         # The template of a nested stack may be another one at the same address; whoever updates it looks.
-        return "update" if made.type == wanted.type == STACK_TYPE else "keep"
-    if made.type != wanted.type or (schema is not None and schema.replaced(made.properties, wanted.properties)):
+        return "update" if made.type == STACK_TYPE else "keep"
+    if schema is not None and schema.replaced(made.properties, wanted.properties):
         return "replace"
     return "update"
 

@@ -38,16 +38,19 @@ class Stacks:
         ctx = self._cloud.context(scope, PRINCIPAL)
         if stack.operation is None:
             return self._retire(ctx, stack)
-        after = await _PHASES[stack.operation.phase](ctx, stack)
-        self._wake(ctx, stack)
-        return after
+        try:
+            return await _PHASES[stack.operation.phase](ctx, stack)
+        finally:
+            # Also when one resource cannot be worked out just now: the others need not wait.
+            self._wake(ctx, stack)
 
     def _wake(self, ctx: Context, stack: Stack) -> None:
         """Let actions go on, or find out that they are not wanted any more."""
         now = self._stacks.get(ctx.scope, stack.id)
-        failing = now is not None and now.operation is not None and now.operation.failing
+        operation = now.operation if now is not None else None
+        stage = operation.stage if operation is not None and not operation.failing else ""
         for each in stored_resources(ctx, stack):
-            if each.action and (failing or not each.begun):
+            if each.action and (each.stage != stage or not each.begun):
                 self._cloud.enqueue(ACTIONS, (ctx.scope, each.key))
 
     def _retire(self, ctx: Context, stack: Stack) -> float | None:

@@ -76,6 +76,8 @@ async def _signals(ctx: Context, policy: Mapping[str, Any], values: Values) -> t
     if "ResourceSignal" not in policy:
         return 0, 0.0
     signal = await resolved(ctx, policy["ResourceSignal"], values)
+    if not isinstance(signal, Mapping) or not str(signal.get("Count", 1)).isdecimal():
+        raise Unresolved("CreationPolicy: ResourceSignal must be a map whose Count is a number")
     timeout = signal.get("Timeout")
     return int(signal.get("Count", 1)), iso_seconds(str(timeout)) if timeout else _DEFAULT_SIGNAL_TIMEOUT
 
