@@ -155,7 +155,11 @@ class _Work:
                         self._name(member, key)
 
     def _name(self, member: dict[str, Any], key: str) -> None:
-        found = self._evaluated(member[key])
+        try:
+            found = self._evaluated(member[key])
+        except TemplateError:
+            # Of conditions that nobody can know yet, too.
+            found = None
         if isinstance(found, str):
             member[key] = found
         elif found is None and self._guesses:

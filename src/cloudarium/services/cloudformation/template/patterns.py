@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 _MOST = 4_096
+_JAVA_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
 _LOOK = re.compile(r"\(\?([=!])")
 
 
@@ -45,13 +46,20 @@ def _compiled(pattern: str, *, whole: bool) -> tuple[tuple[Any, bool], ...]:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 8 << 20
-    looks, rest = _ahead(pattern, whole)
+    looks, rest = _ahead(_JAVA_ESCAPE.sub(_escape, pattern), whole)
     try:
         parts = [(re2.compile(rf"\A(?:{inner})", options), wanted) for inner, wanted in looks]
         parts.append((re2.compile(rf"\A(?:{rest})\z" if whole else rest, options), True))
     except (re2.error, UnicodeError):
         raise BadPattern(pattern) from None
     return tuple(parts)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """An escape that Java and RE2 spell differently, as RE2 has it."""
+    if found[1] is not None:
+        return rf"\x{{{found[1]}}}"
+    return r"\z" if found[0] == r"\Z" else found[0]
 
 
 def _ahead(pattern: str, whole: bool) -> tuple[list[tuple[str, bool]], str]:

@@ -19,6 +19,7 @@ from cloudarium.services.cloudformation.template.shapes import (
     EXPECTED,
     attribute_of,
     function_of,
+    no_condition,
     refused,
     unknown_function,
 )
@@ -261,8 +262,10 @@ def _to_json_string(given: Any, work: Evaluation, level: int) -> str:
 
 
 def _if(given: Any, work: Evaluation, level: int) -> Any:
-    if not isinstance(given, list) or len(given) != 3 or not isinstance(given[0], str):
+    if not isinstance(given, list) or len(given) != 3:
         raise refused("Fn::If")
+    if not isinstance(given[0], str):
+        raise no_condition()
     conditions = work.values.conditions
     if given[0] not in conditions:
         raise TemplateError(f"Template error: unresolved condition dependency {given[0]} in Fn::If")

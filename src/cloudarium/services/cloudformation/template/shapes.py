@@ -57,6 +57,11 @@ def refused(name: str) -> TemplateError:
     return TemplateError(EXPECTED[name])
 
 
+def no_condition() -> TemplateError:
+    """AWS's words for an ``Fn::If`` that does not begin with a condition's name."""
+    return TemplateError("Template error: Fn::If requires a list argument with the first element being a condition")
+
+
 def unknown_function(name: str) -> TemplateError:
     """AWS's words for a function that there is not, or not here."""
     return TemplateError(
@@ -125,7 +130,9 @@ def _check_function(name: str, given: Any, *, extensions: bool, conditions: bool
         case "Fn::Cidr":
             good = size in (2, 3)
         case "Fn::If":
-            good = size == 3 and isinstance(given[0], str)
+            good = size == 3
+            if good and not isinstance(given[0], str):
+                raise no_condition()
         case "Fn::And" | "Fn::Or":
             good = 2 <= size <= 10 and all(isinstance(each, dict) for each in given)
         case "Fn::Not":
