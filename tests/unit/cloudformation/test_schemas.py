@@ -1,5 +1,7 @@
 """AWS's resource schemas: what a type has, coercion, checks, replacement."""
 
+# AWS's messages are as long as they are.
+
 from __future__ import annotations
 
 from typing import Any
@@ -56,7 +58,11 @@ def test_attributes_within_attributes() -> None:
 @pytest.mark.parametrize(
     ("name", "given_", "coerced"),
     [
-        ("SQS::Queue", {"DelaySeconds": "5", "FifoQueue": "TRUE", "QueueName": 12}, {"DelaySeconds": 5, "FifoQueue": True, "QueueName": "12"}),
+        (
+            "SQS::Queue",
+            {"DelaySeconds": "5", "FifoQueue": "TRUE", "QueueName": 12},
+            {"DelaySeconds": 5, "FifoQueue": True, "QueueName": "12"},
+        ),
         ("SQS::Queue", {"DelaySeconds": "5.0", "QueueName": True}, {"DelaySeconds": 5, "QueueName": "true"}),
         ("SQS::Queue", {"DelaySeconds": 5.0, "QueueName": 1.5}, {"DelaySeconds": 5, "QueueName": "1.5"}),
         ("SQS::Queue", {"DelaySeconds": "five", "FifoQueue": "yes"}, {"DelaySeconds": "five", "FifoQueue": "yes"}),
@@ -64,15 +70,28 @@ def test_attributes_within_attributes() -> None:
         ("SQS::Queue", {"RedrivePolicy": '{"a": 1}'}, {"RedrivePolicy": '{"a": 1}'}),
         ("SQS::Queue", {"Tags": [{"Key": 1, "Value": True}]}, {"Tags": [{"Key": "1", "Value": "true"}]}),
         ("SQS::Queue", {"Nope": "5"}, {"Nope": "5"}),
-        ("ECS::TaskDefinition", {"Cpu": 256, "ContainerDefinitions": [{"PortMappings": [{"ContainerPort": "80"}], "Essential": "false"}]},
-         {"Cpu": "256", "ContainerDefinitions": [{"PortMappings": [{"ContainerPort": 80}], "Essential": False}]}),
-        ("CloudWatch::Alarm", {"Threshold": "1.5", "EvaluationPeriods": "2"}, {"Threshold": 1.5, "EvaluationPeriods": 2}),
-        ("EC2::SecurityGroup", {"SecurityGroupIngress": [{"FromPort": "80", "IpProtocol": 6}]},
-         {"SecurityGroupIngress": [{"FromPort": 80, "IpProtocol": "6"}]}),
-        ("IAM::Role", {"AssumeRolePolicyDocument": {"Statement": [{"Action": "a"}]}, "MaxSessionDuration": "3600"},
-         {"AssumeRolePolicyDocument": {"Statement": [{"Action": "a"}]}, "MaxSessionDuration": 3600}),
+        (
+            "ECS::TaskDefinition",
+            {"Cpu": 256, "ContainerDefinitions": [{"PortMappings": [{"ContainerPort": "80"}], "Essential": "false"}]},
+            {"Cpu": "256", "ContainerDefinitions": [{"PortMappings": [{"ContainerPort": 80}], "Essential": False}]},
+        ),
+        (
+            "CloudWatch::Alarm",
+            {"Threshold": "1.5", "EvaluationPeriods": "2"},
+            {"Threshold": 1.5, "EvaluationPeriods": 2},
+        ),
+        (
+            "EC2::SecurityGroup",
+            {"SecurityGroupIngress": [{"FromPort": "80", "IpProtocol": 6}]},
+            {"SecurityGroupIngress": [{"FromPort": 80, "IpProtocol": "6"}]},
+        ),
+        (
+            "IAM::Role",
+            {"AssumeRolePolicyDocument": {"Statement": [{"Action": "a"}]}, "MaxSessionDuration": "3600"},
+            {"AssumeRolePolicyDocument": {"Statement": [{"Action": "a"}]}, "MaxSessionDuration": 3600},
+        ),
     ],
-)  # fmt: skip
+)
 def test_scalars_become_what_the_schema_says(name: str, given_: dict[str, Any], coerced: dict[str, Any]) -> None:
     before = repr(given_)
     found = schema(name).coerced(given_)
@@ -90,20 +109,53 @@ def test_scalars_become_what_the_schema_says(name: str, given_: dict[str, Any], 
         ("SQS::Queue", {"QueueName": "a", "DelaySeconds": 5, "RedrivePolicy": {"maxReceiveCount": 5}}, []),
         ("SQS::Queue", {"Foo": 1}, ["#: extraneous key [Foo] is not permitted"]),
         ("SQS::Queue", {"Arn": "a"}, ["#: extraneous key [Arn] is not permitted"]),
-        ("SQS::Queue", {"Tags": [{"Key": "a", "Other": "b"}]}, ["#/Tags/0: required key [Value] not found", "#/Tags/0: extraneous key [Other] is not permitted"]),
+        (
+            "SQS::Queue",
+            {"Tags": [{"Key": "a", "Other": "b"}]},
+            ["#/Tags/0: required key [Value] not found", "#/Tags/0: extraneous key [Other] is not permitted"],
+        ),
         ("SQS::Queue", {"QueueName": ["a"]}, ["#/QueueName: expected type: String, found: JSONArray"]),
         ("SQS::Queue", {"QueueName": {"a": "b"}}, ["#/QueueName: expected type: String, found: JSONObject"]),
         ("SQS::Queue", {"DelaySeconds": "x"}, ["#/DelaySeconds: expected type: Integer, found: String"]),
         ("SQS::Queue", {"DelaySeconds": 901}, ["#/DelaySeconds: failed validation constraint for keyword [maximum]"]),
         ("SQS::Queue", {"DelaySeconds": True}, ["#/DelaySeconds: expected type: Integer, found: Boolean"]),
-        ("Logs::LogGroup", {"RetentionInDays": 2}, ["#/RetentionInDays: #: only 1 subschema matches out of 2", "#/RetentionInDays: failed validation constraint for keyword [enum]"]),
-        ("Logs::LogGroup", {"LogGroupName": "a b"}, ["#/LogGroupName: failed validation constraint for keyword [pattern]"]),
-        ("Logs::LogGroup", {"LogGroupName": ""}, ["#/LogGroupName: expected minLength: 1, actual: 0", "#/LogGroupName: failed validation constraint for keyword [pattern]"]),
-        ("Logs::LogGroup", {"LogGroupName": "a" * 513}, ["#/LogGroupName: expected maxLength: 512, actual: 513", "#/LogGroupName: failed validation constraint for keyword [pattern]"]),
+        (
+            "Logs::LogGroup",
+            {"RetentionInDays": 2},
+            [
+                "#/RetentionInDays: #: only 1 subschema matches out of 2",
+                "#/RetentionInDays: failed validation constraint for keyword [enum]",
+            ],
+        ),
+        (
+            "Logs::LogGroup",
+            {"LogGroupName": "a b"},
+            ["#/LogGroupName: failed validation constraint for keyword [pattern]"],
+        ),
+        (
+            "Logs::LogGroup",
+            {"LogGroupName": ""},
+            [
+                "#/LogGroupName: expected minLength: 1, actual: 0",
+                "#/LogGroupName: failed validation constraint for keyword [pattern]",
+            ],
+        ),
+        (
+            "Logs::LogGroup",
+            {"LogGroupName": "a" * 513},
+            [
+                "#/LogGroupName: expected maxLength: 512, actual: 513",
+                "#/LogGroupName: failed validation constraint for keyword [pattern]",
+            ],
+        ),
         ("IAM::Role", {}, ["#: required key [AssumeRolePolicyDocument] not found"]),
-        ("IAM::Role", {"AssumeRolePolicyDocument": {}, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/a"] * 2}, ["#/ManagedPolicyArns: array items are not unique"]),
+        (
+            "IAM::Role",
+            {"AssumeRolePolicyDocument": {}, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/a"] * 2},
+            ["#/ManagedPolicyArns: array items are not unique"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_problems_are_told_in_awss_words(name: str, properties: dict[str, Any], problems: list[str]) -> None:
     assert schema(name).problems(properties) == problems
 
@@ -125,9 +177,13 @@ def made(**document: Any) -> Schema:
 
 def test_alternatives() -> None:
     either = made(
-        properties={"A": {"type": "string"}, "B": {"type": "string"}, "N": {"anyOf": [{"type": "integer"}, {"type": "boolean"}]}},
+        properties={
+            "A": {"type": "string"},
+            "B": {"type": "string"},
+            "N": {"anyOf": [{"type": "integer"}, {"type": "boolean"}]},
+        },
         oneOf=[{"required": ["A"]}, {"required": ["B"]}],
-    )  # fmt: skip
+    )
     assert either.problems({"A": "a"}) == []
     assert either.problems({}) == [
         "#: #: 0 subschemas matched instead of one",
@@ -142,12 +198,21 @@ def test_alternatives() -> None:
 def test_schemas_that_lead_back_to_themselves_come_to_an_end() -> None:
     tree = made(
         definitions={
-            "Node": {"type": "object", "additionalProperties": False, "properties": {"Left": {"$ref": "#/definitions/Node"}, "Size": {"type": "integer"}}},
+            "Node": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"Left": {"$ref": "#/definitions/Node"}, "Size": {"type": "integer"}},
+            },
             "Loop": {"$ref": "#/definitions/Loop"},
             "Many": {"oneOf": [{"$ref": "#/definitions/Many"}, {"$ref": "#/definitions/Many"}]},
         },
-        properties={"Root": {"$ref": "#/definitions/Node"}, "Loop": {"$ref": "#/definitions/Loop"}, "Gone": {"$ref": "#/x"}, "Many": {"$ref": "#/definitions/Many"}},
-    )  # fmt: skip
+        properties={
+            "Root": {"$ref": "#/definitions/Node"},
+            "Loop": {"$ref": "#/definitions/Loop"},
+            "Gone": {"$ref": "#/x"},
+            "Many": {"$ref": "#/definitions/Many"},
+        },
+    )
     assert tree.coerced({"Root": {"Left": {"Size": "1"}}, "Loop": "1", "Gone": "1"}) == {
         "Root": {"Left": {"Size": 1}},
         "Loop": "1",

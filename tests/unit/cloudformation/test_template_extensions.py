@@ -119,7 +119,7 @@ def test_what_loops_make_is_bounded() -> None:
     for name in "DCBA":
         loop = {f"Fn::ForEach::{name}": [name, [str(n) for n in range(300)], loop]}
     said = refused(Transform="AWS::LanguageExtensions", Resources=loop)
-    assert said == "Transform AWS::LanguageExtensions failed with: the template may not exceed 1048576 bytes in size"
+    assert said == "Transform AWS::LanguageExtensions failed with: the template may not exceed 1000000 bytes in size"
     for name in "EF":
         loop = {f"Fn::ForEach::{name}": [name, ["a"], loop]}
     assert "layout is incorrect" in refused(Transform="AWS::LanguageExtensions", Resources=loop)

@@ -1,7 +1,12 @@
 """Intrinsic functions and dynamic references, worked out."""
 
+# AWS's messages are as long as they are.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
+import ipaddress
+import itertools
 from typing import Any
 
 import pytest
@@ -138,23 +143,44 @@ def test_what_the_outside_knows_is_asked_for_until_it_is_there(written: str, kin
         ("!GetAtt Q.Nope", "Template error: resource Q does not support attribute type Nope in Fn::GetAtt"),
         ("!Sub '${Q.Nope}'", "Template error: resource Q does not support attribute type Nope in Fn::GetAtt"),
         ("!Sub '${List}'", "Template error: variable List in Fn::Sub expression does not resolve to a string"),
-        ("!Sub ['x', {y: !Ref List}]", "Template error: every value of the context object of every Fn::Sub object must be a string or a function that returns a string"),
+        (
+            "!Sub ['x', {y: !Ref List}]",
+            "Template error: every value of the context object of every Fn::Sub object must be a string or a function that returns a string",
+        ),
         ("!Select [2, !Ref List]", "Template error: Fn::Select cannot select nonexistent value at index 2"),
-        ("!Select [-1, !Ref List]", "Template error: Fn::Select requires a list argument with a valid index value as its first element"),
-        ("!Select [0, !Ref Name]", "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"),
+        (
+            "!Select [-1, !Ref List]",
+            "Template error: Fn::Select requires a list argument with a valid index value as its first element",
+        ),
+        (
+            "!Select [0, !Ref Name]",
+            "Template error: Fn::Select requires a list argument with two elements: an integer index and a list",
+        ),
         ("!FindInMap [M, us-east-1, ami]", "Template error: Unable to get mapping for M::us-east-1::ami"),
-        ("!FindInMap [!Ref Name, a, b]", "Template error: Mapping named 'app' is not present in the 'Mappings' section of template."),
-        ("!If [{a: b}, a, b]", "Template error: Fn::If requires a list argument with the first element being a condition"),
+        (
+            "!FindInMap [!Ref Name, a, b]",
+            "Template error: Mapping named 'app' is not present in the 'Mappings' section of template.",
+        ),
+        (
+            "!If [{a: b}, a, b]",
+            "Template error: Fn::If requires a list argument with the first element being a condition",
+        ),
         ("!If [Maybe, a, b]", "Template error: unresolved condition dependency Maybe in Fn::If"),
-        ("!Split ['', a]", "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split."),
+        (
+            "!Split ['', a]",
+            "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
+        ),
         ("!Cidr [10.0.0.0/16, 0]", "Template error: Fn::Cidr: count must be between 1 and 256, not 0"),
         ("!Cidr [10.0.0.0/16, 257]", "Template error: Fn::Cidr: count must be between 1 and 256, not 257"),
         ("!Cidr [10.0.0.0/24, 2, 8]", "Template error: Fn::Cidr: 2 blocks with 8 bits do not fit into 10.0.0.0/24"),
         ("!Cidr [10.0.0.1/24, 2, 8]", "Template error: Fn::Cidr: 10.0.0.1/24 is not a valid CIDR block"),
-        ("'{{resolve:ssm:/a:b}}'", "Template error: incorrect format is used in the following dynamic reference: {{resolve:ssm:/a:b}}"),
+        (
+            "'{{resolve:ssm:/a:b}}'",
+            "Incorrect format is used in the following SSM reference: [{{resolve:ssm:/a:b}}]",
+        ),
         ("!Transform {Name: MyMacro}", "Fn::Transform MyMacro is not implemented in Cloudarium yet."),
     ],
-)  # fmt: skip
+)
 def test_what_functions_refuse(written: str, said: str) -> None:
     with pytest.raises(TemplateError) as caught:
         resolved(written)
@@ -169,13 +195,19 @@ def test_what_functions_refuse(written: str, said: str) -> None:
     [
         ("ssm:/a/b", {"name": "/a/b"}),
         ("ssm:a:12", {"name": "a", "version": "12"}),
-        ("ssm:arn:aws:ssm:eu-west-1:111122223333:parameter/a:4", {"name": "arn:aws:ssm:eu-west-1:111122223333:parameter/a", "version": "4"}),
+        (
+            "ssm:arn:aws:ssm:eu-west-1:111122223333:parameter/a:4",
+            {"name": "arn:aws:ssm:eu-west-1:111122223333:parameter/a", "version": "4"},
+        ),
         ("ssm-secure:a", {"name": "a"}),
         ("secretsmanager:s", {"name": "s"}),
         ("secretsmanager:s:SecretString:password", {"name": "s", "json_key": "password"}),
         ("secretsmanager:s:SecretString:::v1", {"name": "s", "version": "v1"}),
         ("secretsmanager:s:::AWSPREVIOUS", {"name": "s", "stage": "AWSPREVIOUS"}),
-        ("secretsmanager:arn:aws:secretsmanager:eu-west-1:111122223333:secret:s-AbC:SecretString:k::", {"name": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:s-AbC", "json_key": "k"}),
+        (
+            "secretsmanager:arn:aws:secretsmanager:eu-west-1:111122223333:secret:s-AbC:SecretString:k::",
+            {"name": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:s-AbC", "json_key": "k"},
+        ),
         ("secretsmanager:s:SecretBinary", None),
         ("secretsmanager:s:SecretString:k:AWSCURRENT:v1", None),
         ("secretsmanager::SecretString", None),
@@ -183,7 +215,7 @@ def test_what_functions_refuse(written: str, said: str) -> None:
         ("ssm::1", None),
         ("ec2:a", None),
     ],
-)  # fmt: skip
+)
 def test_dynamic_references_are_taken_apart(text: str, asks: dict[str, str] | None) -> None:
     whole = "{{resolve:" + text + "}}"
     if asks is None:
@@ -199,6 +231,11 @@ def test_dynamic_references_stand_anywhere_in_what_is_made() -> None:
         values.outside["ssm", f"{{{{resolve:ssm:{name}}}}}"] = name.upper()
     found = resolved("{x: ['{{resolve:ssm:a}}-{{resolve:ssm:b}}', 5], y: '{{resolve:other:a}} {{resolve:}}'}", values)
     assert found == {"x": ["A-B", 5], "y": "{{resolve:other:a}} {{resolve:}}"}
+
+
+def test_dynamic_references_stay_in_outputs() -> None:
+    text = "{{resolve:secretsmanager:s}}-{{resolve:ssm:a}}"
+    assert resolve({"Fn::Sub": text}, known(), dynamic_references=False) == text
 
 
 # -- what costs little -------------------------------------------------------------------------------------------------
@@ -236,8 +273,6 @@ def test_depth_is_bounded() -> None:
 @settings(deadline=None)
 @given(st.ip_addresses(v=4) | st.ip_addresses(v=6), st.data())
 def test_blocks_lie_in_the_whole_side_by_side(address: Any, data: st.DataObject) -> None:
-    import ipaddress
-
     prefix = data.draw(st.integers(1, address.max_prefixlen - 8))
     bits = data.draw(st.integers(0, address.max_prefixlen - prefix))
     count = data.draw(st.integers(1, min(256, 1 << (address.max_prefixlen - prefix - bits))))
@@ -245,7 +280,7 @@ def test_blocks_lie_in_the_whole_side_by_side(address: Any, data: st.DataObject)
     made = [ipaddress.ip_network(block) for block in blocks(str(whole), count, bits)]
     assert len(made) == count and made[0].network_address == whole.network_address
     assert all(each.prefixlen == address.max_prefixlen - bits for each in made)
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in itertools.pairwise(made):
         assert int(after.network_address) == int(before.broadcast_address) + 1
     assert int(made[-1].broadcast_address) <= int(whole.broadcast_address)
 

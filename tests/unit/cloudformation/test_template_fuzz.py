@@ -1,5 +1,7 @@
 """Whatever a document is: it is a template or refused, and each of its parts gives a value, an error or a question."""
 
+# AWS's messages are as long as they are.
+
 from __future__ import annotations
 
 from typing import Any
@@ -115,7 +117,7 @@ def use(made: Template) -> None:
         resolve(resource.properties, values)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_DOCUMENTS, st.none() | st.dictionaries(_NAMES, st.text(max_size=3), max_size=2))
 def test_any_document_is_a_template_or_refused(document: dict[str, Any], given_values: dict[str, str] | None) -> None:
     try:
@@ -124,7 +126,7 @@ def test_any_document_is_a_template_or_refused(document: dict[str, Any], given_v
         pass
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_NODES)
 def test_any_part_gives_a_value_an_error_or_a_question(node: Any) -> None:
     values = Values(
@@ -140,7 +142,7 @@ def test_any_part_gives_a_value_an_error_or_a_question(node: Any) -> None:
         pass
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_NODES)
 def test_any_value_is_no_document_or_one(document: Any) -> None:
     try:
@@ -163,10 +165,14 @@ def test_a_deep_document_is_refused() -> None:
 
 
 def test_many_resources_that_need_each_other_are_quickly_ordered() -> None:
-    names = [f"R{index}" for index in range(500)]
+    names = [f"R{index}" for index in range(300)]
     members = {
-        name: {"Type": "T", "DependsOn": names[index + 1 :], "Properties": {"a": [{"Ref": each} for each in names[index + 1 :]]}}
+        name: {
+            "Type": "T",
+            "DependsOn": names[index + 1 :],
+            "Properties": {"a": [{"Ref": each} for each in names[index + 1 :]]},
+        }
         for index, name in enumerate(names)
-    }  # fmt: skip
+    }
     made = parse({"Resources": members})
-    assert len(dependencies(made, {})["R0"]) == 499
+    assert len(dependencies(made, {})["R0"]) == 299

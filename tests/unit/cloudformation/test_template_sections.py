@@ -1,5 +1,8 @@
 """Documents as templates: sections, resources, outputs, references, and AWS's words for what is wrong with them."""
 
+# AWS's messages are as long as they are.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from typing import Any
@@ -85,11 +88,20 @@ def properties(value: Any) -> dict[str, Any]:
         ({}, "Template format error: At least one Resources member must be defined."),
         ({"Resources": []}, "Template format error: Resources must be a map."),
         ({"Foo": 1, "Bar": 2}, "Invalid template property or properties [Foo, Bar]"),
-        ({"AWSTemplateFormatVersion": "2011-01-01"}, "Template format error: unsupported value for AWSTemplateFormatVersion."),
+        (
+            {"AWSTemplateFormatVersion": "2011-01-01"},
+            "Template format error: unsupported value for AWSTemplateFormatVersion.",
+        ),
         ({"Description": ["a"]}, "Template format error: Every Description member must be a string."),
         ({"Description": "é" * 513}, "Template format error: Description must be no longer than 1024 bytes."),
-        ({"Resources": {"A": {}}}, "Template format error: [/Resources/A] Every Resources object must contain a Type member."),
-        ({"Resources": {"A": {"Type": 5}}}, "Template format error: [/Resources/A] Every Resources object must contain a Type member."),
+        (
+            {"Resources": {"A": {}}},
+            "Template format error: [/Resources/A] Every Resources object must contain a Type member.",
+        ),
+        (
+            {"Resources": {"A": {"Type": 5}}},
+            "Template format error: [/Resources/A] Every Resources object must contain a Type member.",
+        ),
         ({"Resources": {"A": 5}}, "Template format error: [/Resources/A] Every Resources member must be a map."),
         ({"Resources": {"a-b": QUEUE}}, "Template format error: Resource name a-b is non alphanumeric."),
         (resources(Invalid=1), "Invalid template resource property 'Invalid'"),
@@ -98,24 +110,45 @@ def properties(value: Any) -> dict[str, Any]:
         (resources(DependsOn={"a": "b"}), "Template format error: DependsOn must be a string or list of strings."),
         (resources(DependsOn=[1]), "Template format error: Every DependsOn value must be a string."),
         (resources(DeletionPolicy="Keep"), "Template format error: Unrecognized DeletionPolicy Keep for resource Q"),
-        (resources(UpdateReplacePolicy="RetainExceptOnCreate"), "Template format error: Unrecognized UpdateReplacePolicy RetainExceptOnCreate for resource Q"),
-        (resources(DeletionPolicy={"Ref": "X"}), "Template format error: Every DeletionPolicy member must be a string."),
+        (
+            resources(UpdateReplacePolicy="RetainExceptOnCreate"),
+            "Template format error: Unrecognized UpdateReplacePolicy RetainExceptOnCreate for resource Q",
+        ),
+        (
+            resources(DeletionPolicy={"Ref": "X"}),
+            "Template format error: Every DeletionPolicy member must be a string.",
+        ),
         (properties(None), "[/Resources/Q/Properties/P] 'null' values are not allowed in templates"),
         (properties([1, [None]]), "[/Resources/Q/Properties/P/1/0] 'null' values are not allowed in templates"),
         ({"Parameters": None}, "[/Parameters] 'null' values are not allowed in templates"),
         (properties("\ud800"), "Template format error: unsupported structure."),
-        ({"Outputs": {"O": {"Description": "a"}}}, "Template format error: Every Outputs member must contain a Value object"),
+        (
+            {"Outputs": {"O": {"Description": "a"}}},
+            "Template format error: Every Outputs member must contain a Value object",
+        ),
         ({"Outputs": {"O": 1}}, "Template format error: Every Outputs member must be a map"),
         ({"Outputs": {"a_b": {"Value": 1}}}, "Template format error: Output name a_b is non alphanumeric."),
         ({"Outputs": {"O": {"Value": 1, "Foo": 2}}}, "Invalid template output property 'Foo'"),
-        ({"Outputs": {"O": {"Value": 1, "Export": {}}}}, "Template format error: Output O has an Export without a Name."),
+        (
+            {"Outputs": {"O": {"Value": 1, "Export": {}}}},
+            "Template format error: Output O has an Export without a Name.",
+        ),
         ({"Mappings": {"M": "a"}}, "Template format error: Every Mappings member M must be a map"),
         ({"Mappings": {"M": {"A": "a"}}}, "Template format error: Every Mappings member A must be a map"),
-        ({"Mappings": {"M": {"A": {"b": {"c": "d"}}}}}, "Template format error: Every Mappings attribute must be a String or a List."),
-        ({"Mappings": {"M": {"A": {"b": [["d"]]}}}}, "Template format error: Every Mappings attribute must be a String or a List."),
-        ({"Parameters": {"Q": {"Type": "String"}}}, "Template error: all resources and parameters must have unique names. Common name(s): [Q]"),
+        (
+            {"Mappings": {"M": {"A": {"b": {"c": "d"}}}}},
+            "Template format error: Every Mappings attribute must be a String or a List.",
+        ),
+        (
+            {"Mappings": {"M": {"A": {"b": [["d"]]}}}},
+            "Template format error: Every Mappings attribute must be a String or a List.",
+        ),
+        (
+            {"Parameters": {"Q": {"Type": "String"}}},
+            "Template error: all resources and parameters must have unique names. Common name(s): [Q]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_document_is_said_as_aws_does(document: dict[str, Any], said: str) -> None:
     with pytest.raises(TemplateError) as caught:
         parse({"Resources": {"Q": QUEUE}, **document} if document else document)
@@ -171,8 +204,8 @@ _SUB = (
     "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as "
     "first argument, and an optional second argument to specify a mapping of values to replace in the string"
 )
-_MAP = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"  # noqa: E501
-_ATT = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"  # noqa: E501
+_MAP = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
+_ATT = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +216,10 @@ _ATT = "Template error: every Fn::GetAtt object requires two non-empty parameter
         ({"Fn::Join": "a"}, _JOIN),
         ({"Fn::Sub": {"a": "b"}}, _SUB),
         ({"Fn::Sub": ["${a}"]}, _SUB),
-        ({"Fn::Sub": "${a-b}"}, "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"),
+        (
+            {"Fn::Sub": "${a-b}"},
+            "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons",
+        ),
         ({"Fn::FindInMap": ["M", "a"]}, _MAP),
         ({"Fn::FindInMap": ["M", "a", "b", {"DefaultValue": "c"}]}, _MAP),
         ({"Fn::GetAtt": "Q"}, _ATT),
@@ -193,7 +229,7 @@ _ATT = "Template error: every Fn::GetAtt object requires two non-empty parameter
         ({"Fn::Equals": ["a", "b"]}, "Template error: Fn::Equals cannot be partially collapsed"),
         ({"Fn::Base64": ["a"]}, "Template error: every Fn::Base64 object must have a String-typed value."),
     ],
-)  # fmt: skip
+)
 def test_functions_are_given_what_they_take(function: Any, said: str) -> None:
     assert refused(**properties(function)) == said
     assert refused(Outputs={"O": {"Value": [function]}}) == said
@@ -216,18 +252,45 @@ def test_a_map_with_more_keys_is_no_function() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{R: {Type: T, Properties: {A: !Ref X, B: !Sub '${Y}${X}'}}}", "Template format error: Unresolved resource dependencies [X, Y] in the Resources block of the template"),
-        ("{R: {Type: T, DependsOn: [X]}}", "Template format error: Unresolved resource dependencies [X] in the Resources block of the template"),
-        ("{R: {Type: T, Metadata: {a: !Ref AWS::Regio}}}", "Template format error: Unresolved resource dependencies [AWS::Regio] in the Resources block of the template"),
-        ("{R: {Type: T, UpdatePolicy: {a: !Ref X}}}", "Template format error: Unresolved resource dependencies [X] in the Resources block of the template"),
-        ("{R: {Type: T, Properties: {A: !GetAtt X.Arn}}}", "Template error: instance of Fn::GetAtt references undefined resource X"),
-        ("{R: {Type: T, Properties: {A: !Sub '${X.Arn}'}}}", "Template error: instance of Fn::Sub references invalid resource attribute X.Arn"),
-        ("{R: {Type: T, Condition: C}}", "Template format error: Unresolved condition dependency C in the Resources block of the template"),
-        ("{R: {Type: T, Properties: {A: !If [C, a, b]}}}", "Template error: unresolved condition dependency C in Fn::If"),
-        ("{R: {Type: T, Properties: {A: !FindInMap [M, a, b]}}}", "Template error: Mapping named 'M' is not present in the 'Mappings' section of template."),
+        (
+            "{R: {Type: T, Properties: {A: !Ref X, B: !Sub '${Y}${X}'}}}",
+            "Template format error: Unresolved resource dependencies [X, Y] in the Resources block of the template",
+        ),
+        (
+            "{R: {Type: T, DependsOn: [X]}}",
+            "Template format error: Unresolved resource dependencies [X] in the Resources block of the template",
+        ),
+        (
+            "{R: {Type: T, Metadata: {a: !Ref AWS::Regio}}}",
+            "Template format error: Unresolved resource dependencies [AWS::Regio] in the Resources block of the template",
+        ),
+        (
+            "{R: {Type: T, UpdatePolicy: {a: !Ref X}}}",
+            "Template format error: Unresolved resource dependencies [X] in the Resources block of the template",
+        ),
+        (
+            "{R: {Type: T, Properties: {A: !GetAtt X.Arn}}}",
+            "Template error: instance of Fn::GetAtt references undefined resource X",
+        ),
+        (
+            "{R: {Type: T, Properties: {A: !Sub '${X.Arn}'}}}",
+            "Template error: instance of Fn::Sub references invalid resource attribute X.Arn",
+        ),
+        (
+            "{R: {Type: T, Condition: C}}",
+            "Template format error: Unresolved condition dependency C in the Resources block of the template",
+        ),
+        (
+            "{R: {Type: T, Properties: {A: !If [C, a, b]}}}",
+            "Template error: unresolved condition dependency C in Fn::If",
+        ),
+        (
+            "{R: {Type: T, Properties: {A: !FindInMap [M, a, b]}}}",
+            "Template error: Mapping named 'M' is not present in the 'Mappings' section of template.",
+        ),
         ("{R: {Type: T, Properties: {A: !Ref R}}}", "Circular dependency between resources: [R]"),
     ],
-)  # fmt: skip
+)
 def test_references_lead_somewhere(text: str, said: str) -> None:
     assert refused(f"Resources: {text}") == said
 
@@ -241,17 +304,26 @@ def test_a_branch_that_is_not_taken_is_looked_at_too() -> None:
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("{Value: !Ref X}", "Template format error: Unresolved resource dependencies [X] in the Outputs block of the template"),
-        ("{Value: a, Export: {Name: !Ref X}}", "Template format error: Unresolved resource dependencies [X] in the Outputs block of the template"),
+        (
+            "{Value: !Ref X}",
+            "Template format error: Unresolved resource dependencies [X] in the Outputs block of the template",
+        ),
+        (
+            "{Value: a, Export: {Name: !Ref X}}",
+            "Template format error: Unresolved resource dependencies [X] in the Outputs block of the template",
+        ),
         ("{Value: !GetAtt X.Arn}", "Template error: instance of Fn::GetAtt references undefined resource X"),
-        ("{Value: a, Condition: C}", "Template format error: Unresolved condition dependency C in the Outputs block of the template"),
+        (
+            "{Value: a, Condition: C}",
+            "Template format error: Unresolved condition dependency C in the Outputs block of the template",
+        ),
     ],
-)  # fmt: skip
+)
 def test_outputs_refer_to_what_is_there(output: str, said: str) -> None:
     assert refused(f"Outputs: {{O: {output}}}") == said
 
 
-def test_circles_are_named_without_what_hangs_on_them() -> None:
+def test_circles_are_named_with_what_hangs_on_them_as_on_aws() -> None:
     text = """
     Resources:
       A: {Type: T, Properties: {x: !GetAtt B.Arn}}
@@ -263,7 +335,7 @@ def test_circles_are_named_without_what_hangs_on_them() -> None:
       Used: {Type: T}
       D: {Type: T, DependsOn: [Used]}
     """
-    assert refused(text) == "Circular dependency between resources: [A, B, C]"
+    assert refused(text) == "Circular dependency between resources: [A, B, C, Between, After]"
 
 
 def test_names_of_a_sub_itself_are_no_references() -> None:

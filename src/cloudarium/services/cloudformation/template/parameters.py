@@ -50,6 +50,7 @@ _KEYS = frozenset(
     }
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:[eE][+-]?[0-9]{1,3})?")
+_VERSIONLESS = re.compile(r"\{\{resolve:ssm:[^{}:]*\}\}")
 _LONGEST_DESCRIPTION = 4_000
 
 
@@ -88,8 +89,8 @@ def parameter(name: str, declared: Any) -> Parameter:
             "characters."
         )
     _check_constraints(made)
-    if made.default is not None and not made.from_ssm:
-        check(made, made.default)
+    if made.default is not None:
+        _check_default(made, made.default)
     return made
 
 
@@ -137,7 +138,7 @@ def check(declared: Parameter, text: str) -> None:
         if problem:
             name = declared.name
             if declared.constraint_description:
-                problem = f"failed to satisfy constraint: {declared.constraint_description}"
+                raise TemplateError(f"Parameter {name} failed to satisfy constraint: {declared.constraint_description}")
             raise TemplateError(f"Parameter '{name}' {problem}")
 
 
@@ -160,6 +161,17 @@ def _problem(declared: Parameter, member: str) -> str:
     if declared.allowed_pattern is not None and not matches(declared.allowed_pattern, member):
         return f"must match pattern {declared.allowed_pattern}"
     return ""
+
+
+def _check_default(declared: Parameter, default: str) -> None:
+    if len(default.encode(errors="surrogatepass")) > _MOST_BYTES:
+        raise TemplateError(
+            f"Template format error: Parameter '{declared.name}' default value '[****]' length is greater than "
+            f"{_MOST_BYTES}."
+        )
+    if _VERSIONLESS.search(default) is not None:
+        raise TemplateError(f"Template error: parameter {declared.name} should not contain ssm versionless resolver")
+    check(declared, default)
 
 
 def _check_constraints(declared: Parameter) -> None:
