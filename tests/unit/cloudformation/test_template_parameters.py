@@ -179,6 +179,15 @@ def test_types_say_what_a_reference_gives() -> None:
     assert as_value(made["B"], "") == []
 
 
+def test_what_looks_behind_is_refused_by_name_and_many_expressions_too() -> None:
+    assert refused(Parameters={"X": {"Type": "String", "AllowedPattern": "a(?<!b)c"}}) == (
+        "The AllowedPattern of parameter X, which RE2 does not have, is not implemented in Cloudarium yet."
+    )
+    heavy = {"Type": "String", "AllowedPattern": "(a{1,1000}b{1,1000})"}
+    many = {f"P{index}": heavy for index in range(20)}
+    assert "AllowedPatterns weigh more than 40000 characters" in refused(Parameters=many)
+
+
 # -- expressions -------------------------------------------------------------------------------------------------------
 
 

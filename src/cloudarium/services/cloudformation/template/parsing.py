@@ -12,7 +12,7 @@ from typing import Any
 from cloudarium.services.cloudformation.template import extensions, references, rules, shapes
 from cloudarium.services.cloudformation.template.errors import TemplateError, not_built, too_deep
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Parameter, Resource, Template
-from cloudarium.services.cloudformation.template.parameters import parameter
+from cloudarium.services.cloudformation.template.parameters import declarations
 from cloudarium.services.cloudformation.template.reading import MOST_LEVELS
 from cloudarium.services.cloudformation.template.texts import as_text
 
@@ -64,7 +64,7 @@ def parse(document: dict[str, Any], given: Mapping[str, Any] | None = None) -> T
     """
     _check_document(document)
     transforms = _transforms(document.get("Transform", []))
-    parameters = {name: parameter(name, each) for name, each in _section(document, "Parameters").items()}
+    parameters = declarations(_section(document, "Parameters"))
     extended = extensions.NAME in transforms
     if extended:
         document = extensions.expanded(document, parameters, given)

@@ -12,6 +12,7 @@ from typing import Any
 
 _MOST = 4_096
 _JAVA_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
+_REPEATED = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 _LOOK = re.compile(r"\(\?([=!])")
 
 
@@ -27,6 +28,11 @@ def matches(pattern: str, text: str) -> bool:
 def found(pattern: str, text: str) -> bool:
     """Whether any part of a text matches, as in JSON Schema. Raises ``BadPattern``."""
     return all(_asked(part, text, wanted) for part, wanted in _compiled(pattern, whole=False))
+
+
+def weight(pattern: str) -> int:
+    """What it costs to compile an expression, in characters: what is repeated is written out."""
+    return len(pattern) + sum(max(int(found[1]), int(found[2] or 0)) for found in _REPEATED.finditer(pattern))
 
 
 def _asked(part: Any, text: str, wanted: bool) -> bool:
@@ -45,7 +51,7 @@ def _compiled(pattern: str, *, whole: bool) -> tuple[tuple[Any, bool], ...]:
         raise BadPattern(pattern)
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 8 << 20
+    options.max_mem = 1 << 20
     looks, rest = _ahead(_JAVA_ESCAPE.sub(_escape, pattern), whole)
     try:
         parts = [(re2.compile(rf"\A(?:{inner})", options), wanted) for inner, wanted in looks]
