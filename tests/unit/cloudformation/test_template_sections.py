@@ -87,6 +87,7 @@ def properties(value: Any) -> dict[str, Any]:
         ({"Resources": {}}, "Template format error: At least one Resources member must be defined."),
         ({}, "Template format error: At least one Resources member must be defined."),
         ({"Resources": []}, "Template format error: Resources must be a map."),
+        ({"Hooks": {}}, "The Hooks section is not implemented in Cloudarium yet."),
         ({"Foo": 1, "Bar": 2}, "Invalid template property or properties [Foo, Bar]"),
         (
             {"AWSTemplateFormatVersion": "2011-01-01"},

@@ -140,12 +140,9 @@ def as_value(declared: Parameter, text: str) -> str | list[str]:
 
 def check(declared: Parameter, text: str) -> None:
     """Raise ``TemplateError`` unless a text may be a parameter's value."""
-    if declared.from_ssm or declared.type == "AWS::SSM::Parameter::Name":
-        # The constraints are on the name, which is what the caller gives.
-        members = [text]
-    else:
-        value = as_value(declared, text)
-        members = value if isinstance(value, list) else [value]
+    # Of SSM types the text is a name, and the constraints are on the name.
+    value = as_value(declared, text)
+    members = value if isinstance(value, list) else [value]
     allowed = frozenset(declared.allowed_values)
     for member in members:
         problem = _problem(declared, member, allowed)

@@ -97,6 +97,8 @@ def _check_document(document: Any) -> None:
     if not isinstance(document, dict):
         raise TemplateError("Template format error: unsupported structure.")
     _check_nodes(document)
+    if "Hooks" in document:
+        raise not_built("The Hooks section")
     unknown = [key for key in document if key not in _SECTIONS]
     if unknown:
         raise TemplateError(f"Invalid template property or properties [{', '.join(unknown)}]")
