@@ -42,7 +42,7 @@ Resources:
   Group:
     Type: AWS::EC2::SecurityGroup
     Properties:
-      GroupDescription: The service's
+      GroupDescription: Of the service
       VpcId: !Ref Vpc
       SecurityGroupIngress: [{IpProtocol: tcp, FromPort: !Ref Port, ToPort: !Ref Port, CidrIp: 0.0.0.0/0}]
   Logs: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: !If [Prod, 365, 7]}, DeletionPolicy: Delete}
