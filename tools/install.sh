@@ -39,4 +39,4 @@ if ! [ -x "$venv/bin/python" ] || ! usable "$venv/bin/python"; then
 fi
 
 echo "Installing into $venv with $("$venv/bin/python" -V); the first time takes a minute or two ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e '.[dev,moto]' </dev/null
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e '.[dev,moto,cloudformation]' </dev/null

@@ -45,7 +45,7 @@ class Schema:
         """Whose change takes a new resource: names, and dotted paths of what is further down (``A.*.B`` in lists)."""
         self.conditional_create_only = _paths(document, "conditionalCreateOnlyProperties")
         """Whose change may take a new resource; which, AWS's documentation of each property says."""
-        self.read_only = _paths(document, "readOnlyProperties") - self.required
+        self.read_only = _paths(document, "readOnlyProperties")
         self.attributes = self._attributes()
         """What ``Fn::GetAtt`` may ask; ``has_attribute`` also knows those that the schema cannot name."""
         tagging: Mapping[str, Any] = document.get("tagging", {})

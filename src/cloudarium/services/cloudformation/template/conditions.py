@@ -33,27 +33,26 @@ def evaluated(declared: dict[str, Any], values: Values) -> dict[str, bool]:
 
 def in_order(declared: dict[str, Any]) -> list[str]:
     """The names of conditions, each after those it is made of. Raises ``TemplateError`` for circles."""
-    ordered: list[str] = []
-    done: set[str] = set()
+    ordered: dict[str, None] = {}
     for first in declared:
-        path: dict[str, Iterator[str]] = {}
-        if first not in done:
-            path[first] = iter(named_in(declared[first]))
-        while path:
-            name, others = next(reversed(path.items()))
-            other = next((each for each in others if each in declared and each not in done), None)
+        path: list[tuple[str, Iterator[str]]] = []
+        within: set[str] = set()
+        other: str | None = None if first in ordered else first
+        while path or other is not None:
+            if other is not None:
+                path.append((other, iter(named_in(declared[other]))))
+                within.add(other)
+            name, others = path[-1]
+            other = next((each for each in others if each in declared and each not in ordered), None)
             if other is None:
-                del path[name]
-                done.add(name)
-                ordered.append(name)
-            elif other in path:
-                circle = list(path)[list(path).index(other) :]
-                raise TemplateError(
-                    f"Template format error: Circular dependency between conditions: [{', '.join(circle)}]"
-                )
-            else:
-                path[other] = iter(named_in(declared[other]))
-    return ordered
+                path.pop()
+                within.discard(name)
+                ordered[name] = None
+            elif other in within:
+                names = [each for each, _ in path]
+                circle = ", ".join(names[names.index(other) :])
+                raise TemplateError(f"Template format error: Circular dependency between conditions: [{circle}]")
+    return list(ordered)
 
 
 def named_in(node: Any) -> list[str]:

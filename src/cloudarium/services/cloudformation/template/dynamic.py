@@ -86,4 +86,5 @@ def _value(found: re.Match[str], values: Values, spend: Callable[[int], None]) -
 
 
 def _malformed(text: str) -> TemplateError:
-    return TemplateError(f"Template error: incorrect format is used in the following dynamic reference: {text[:200]}")
+    kind = "Secrets Manager" if ":secretsmanager:" in text else "SSM"
+    return TemplateError(f"Incorrect format is used in the following {kind} reference: [{text[:200]}]")

@@ -17,7 +17,7 @@ from cloudarium.services.cloudformation.template.conditions import evaluated
 from cloudarium.services.cloudformation.template.errors import Missing, TemplateError
 from cloudarium.services.cloudformation.template.model import Parameter, Values
 from cloudarium.services.cloudformation.template.parameters import as_value
-from cloudarium.services.cloudformation.template.reading import MOST_CHARACTERS
+from cloudarium.services.cloudformation.template.reading import MOST_BYTES
 from cloudarium.services.cloudformation.template.resolving import Evaluation
 from cloudarium.services.cloudformation.template.texts import as_text
 
@@ -128,8 +128,8 @@ class _Work:
 
     def _grow(self, by: int) -> None:
         self._size += by
-        if self._size > MOST_CHARACTERS:
-            raise _failed(f"the template may not exceed {MOST_CHARACTERS} bytes in size")
+        if self._size > MOST_BYTES:
+            raise _failed(f"the template may not exceed {MOST_BYTES} bytes in size")
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -155,7 +155,11 @@ class _Work:
                         self._name(member, key)
 
     def _name(self, member: dict[str, Any], key: str) -> None:
-        found = self._evaluated(member[key])
+        try:
+            found = self._evaluated(member[key])
+        except TemplateError:
+            # Of conditions that nobody can know yet, too.
+            found = None
         if isinstance(found, str):
             member[key] = found
         elif found is None and self._guesses:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cloudarium.services.cloudformation.template.errors import TemplateError
+from cloudarium.services.cloudformation.template.errors import TemplateError, not_built
 from cloudarium.services.cloudformation.template.model import Parameter, Template
-from cloudarium.services.cloudformation.template.patterns import BadPattern, matches
+from cloudarium.services.cloudformation.template.patterns import BadPattern, matches, weight
 from cloudarium.services.cloudformation.template.texts import as_text
 
 _MOST_BYTES = 4_096
@@ -50,7 +50,21 @@ _KEYS = frozenset(
     }
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:[eE][+-]?[0-9]{1,3})?")
+_VERSIONLESS = re.compile(r"\{\{resolve:ssm:[^{}:]*\}\}")
 _LONGEST_DESCRIPTION = 4_000
+_MOST_EXPRESSIONS = 40_000
+"""Of all AllowedPatterns together, so that compiling them takes little."""
+
+
+def declarations(section: Mapping[str, Any]) -> dict[str, Parameter]:
+    """The Parameters section. Raises ``TemplateError``."""
+    expressions = 0
+    for declared in section.values():
+        pattern = declared.get("AllowedPattern") if isinstance(declared, dict) else None
+        expressions += weight(pattern) if isinstance(pattern, str) else 0
+    if expressions > _MOST_EXPRESSIONS:
+        raise TemplateError(f"Template format error: AllowedPatterns weigh more than {_MOST_EXPRESSIONS} characters.")
+    return {name: parameter(name, declared) for name, declared in section.items()}
 
 
 def parameter(name: str, declared: Any) -> Parameter:
@@ -88,8 +102,8 @@ def parameter(name: str, declared: Any) -> Parameter:
             "characters."
         )
     _check_constraints(made)
-    if made.default is not None and not made.from_ssm:
-        check(made, made.default)
+    if made.default is not None:
+        _check_default(made, made.default)
     return made
 
 
@@ -126,23 +140,21 @@ def as_value(declared: Parameter, text: str) -> str | list[str]:
 
 def check(declared: Parameter, text: str) -> None:
     """Raise ``TemplateError`` unless a text may be a parameter's value."""
-    if declared.from_ssm or declared.type == "AWS::SSM::Parameter::Name":
-        # The constraints are on the name, which is what the caller gives.
-        members = [text]
-    else:
-        value = as_value(declared, text)
-        members = value if isinstance(value, list) else [value]
+    # Of SSM types the text is a name, and the constraints are on the name.
+    value = as_value(declared, text)
+    members = value if isinstance(value, list) else [value]
+    allowed = frozenset(declared.allowed_values)
     for member in members:
-        problem = _problem(declared, member)
+        problem = _problem(declared, member, allowed)
         if problem:
             name = declared.name
             if declared.constraint_description:
-                problem = f"failed to satisfy constraint: {declared.constraint_description}"
+                raise TemplateError(f"Parameter {name} failed to satisfy constraint: {declared.constraint_description}")
             raise TemplateError(f"Parameter '{name}' {problem}")
 
 
-def _problem(declared: Parameter, member: str) -> str:
-    if declared.allowed_values and member not in declared.allowed_values:
+def _problem(declared: Parameter, member: str, allowed: frozenset[str]) -> str:
+    if allowed and member not in allowed:
         return "must be one of AllowedValues"
     if declared.item_type == "Number" and not declared.from_ssm:
         if _NUMBER.fullmatch(member) is None:
@@ -160,6 +172,17 @@ def _problem(declared: Parameter, member: str) -> str:
     if declared.allowed_pattern is not None and not matches(declared.allowed_pattern, member):
         return f"must match pattern {declared.allowed_pattern}"
     return ""
+
+
+def _check_default(declared: Parameter, default: str) -> None:
+    if len(default.encode(errors="surrogatepass")) > _MOST_BYTES:
+        raise TemplateError(
+            f"Template format error: Parameter '{declared.name}' default value '[****]' length is greater than "
+            f"{_MOST_BYTES}."
+        )
+    if _VERSIONLESS.search(default) is not None:
+        raise TemplateError(f"Template error: parameter {declared.name} should not contain ssm versionless resolver")
+    check(declared, default)
 
 
 def _check_constraints(declared: Parameter) -> None:
@@ -184,7 +207,17 @@ def _check_constraints(declared: Parameter) -> None:
         try:
             matches(declared.allowed_pattern, "")
         except BadPattern:
-            raise TemplateError(f"{name} AllowedPattern must be a valid regular expression.") from None
+            raise _bad_pattern(declared) from None
+
+
+def _bad_pattern(declared: Parameter) -> TemplateError:
+    try:
+        re.compile(declared.allowed_pattern or "")
+    except (re.error, OverflowError, RecursionError):
+        return TemplateError(
+            f"Template error: Parameter '{declared.name}' AllowedPattern must be a valid regular expression."
+        )
+    return not_built(f"The AllowedPattern of parameter {declared.name}, which RE2 does not have,")
 
 
 def _text(declared: dict[str, Any], key: str) -> str | None:

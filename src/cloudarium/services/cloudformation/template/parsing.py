@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.template import extensions, references, rules, shapes
 from cloudarium.services.cloudformation.template.errors import TemplateError, not_built, too_deep
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Parameter, Resource, Template
-from cloudarium.services.cloudformation.template.parameters import parameter
+from cloudarium.services.cloudformation.template.parameters import declarations
 from cloudarium.services.cloudformation.template.reading import MOST_LEVELS
 from cloudarium.services.cloudformation.template.texts import as_text
 
@@ -34,7 +34,7 @@ _MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 _MOST_ATTRIBUTES = 200
 _LONGEST_NAME = 255
 _LONGEST_DESCRIPTION = 1_024
-_MOST_NODES = 500_000
+_MOST_NODES = 200_000
 _RESOURCE_KEYS = frozenset(
     {
         "Condition",
@@ -64,7 +64,7 @@ def parse(document: dict[str, Any], given: Mapping[str, Any] | None = None) -> T
     """
     _check_document(document)
     transforms = _transforms(document.get("Transform", []))
-    parameters = {name: parameter(name, each) for name, each in _section(document, "Parameters").items()}
+    parameters = declarations(_section(document, "Parameters"))
     extended = extensions.NAME in transforms
     if extended:
         document = extensions.expanded(document, parameters, given)
@@ -81,6 +81,7 @@ def parse(document: dict[str, Any], given: Mapping[str, Any] | None = None) -> T
         transforms=transforms,
     )
     shapes.check(template.conditions, extensions=extended, conditions=True)
+    shapes.check(template.rules, extensions=extended, conditions=True, rules=True)
     for resource in template.resources.values():
         shapes.check(references.parts(resource), extensions=extended)
     for output in template.outputs.values():
@@ -96,6 +97,8 @@ def _check_document(document: Any) -> None:
     if not isinstance(document, dict):
         raise TemplateError("Template format error: unsupported structure.")
     _check_nodes(document)
+    if "Hooks" in document:
+        raise not_built("The Hooks section")
     unknown = [key for key in document if key not in _SECTIONS]
     if unknown:
         raise TemplateError(f"Invalid template property or properties [{', '.join(unknown)}]")
@@ -106,26 +109,42 @@ def _check_document(document: Any) -> None:
 
 def _check_nodes(document: dict[str, Any]) -> None:
     """Depth, number and kinds of a document's nodes, without recursion: everything after this may recur."""
-    todo: list[tuple[Any, tuple[Any, ...]]] = [(document, ())]
+    todo: list[tuple[Any, int]] = [(document, 0)]
     count = 0
     while todo:
-        node, path = todo.pop()
+        node, level = todo.pop()
         count += 1
-        if len(path) > MOST_LEVELS:
+        if level > MOST_LEVELS:
             raise too_deep(MOST_LEVELS)
         if count > _MOST_NODES:
             raise TemplateError(f"Template format error: the template has more than {_MOST_NODES} members.")
         if isinstance(node, dict):
-            if not all(isinstance(key, str) and _is_unicode(key) for key in node):
-                raise TemplateError("Template format error: Every key must be a string.")
-            todo += [(value, (*path, key)) for key, value in node.items()]
+            for key, value in node.items():
+                if not isinstance(key, str) or not _is_unicode(key):
+                    raise TemplateError("Template format error: Every key must be a string.")
+                todo.append((value, level + 1))
         elif isinstance(node, list):
-            todo += [(value, (*path, index)) for index, value in enumerate(node)]
+            todo += [(member, level + 1) for member in node]
+        elif isinstance(node, str):
+            if not _is_unicode(node):
+                raise TemplateError("Template format error: unsupported structure.")
         elif node is None:
-            where = "/".join(str(part) for part in path)
-            raise TemplateError(f"[/{where}] 'null' values are not allowed in templates")
-        elif as_text(node) is None or (isinstance(node, str) and not _is_unicode(node)):
+            where = _pointer(document, lambda key, value: value is None)
+            raise TemplateError(f"[{where}] 'null' values are not allowed in templates")
+        elif not isinstance(node, int | float):
             raise TemplateError("Template format error: unsupported structure.")
+
+
+def _pointer(node: Any, wanted: Callable[[str, Any], bool], where: str = "") -> str:
+    """The JSON pointer to the first member of a part that is wanted; empty when there is none."""
+    members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in members:
+        path = f"{where}/{key}"
+        if wanted(str(key), value):
+            return path
+        if found := _pointer(value, wanted, path):
+            return found
+    return ""
 
 
 def _is_unicode(text: str) -> bool:
@@ -171,18 +190,9 @@ def _transforms(declared: Any) -> tuple[str, ...]:
 
 def _refuse_loops(document: dict[str, Any]) -> None:
     """Loops that are left: without the transform, or where it does not look."""
-    todo: list[tuple[Any, str]] = [(document, "")]
-    while todo:
-        node, where = todo.pop()
-        if isinstance(node, dict):
-            for key, value in node.items():
-                if key.startswith(extensions.LOOP):
-                    raise TemplateError(
-                        f"Template format error: [{where}/{key[:100]}] resource definition is malformed"
-                    )
-                todo.append((value, f"{where}/{key}"))
-        elif isinstance(node, list):
-            todo += [(value, f"{where}/{index}") for index, value in enumerate(node)]
+    where = _pointer(document, lambda key, value: key.startswith(extensions.LOOP))
+    if where:
+        raise TemplateError(f"Template format error: [{where[:200]}] resource definition is malformed")
 
 
 def _description(value: Any) -> str:
@@ -244,7 +254,7 @@ def _resource(name: str, declared: Any) -> Resource:
         logical_id=name,
         type=type_,
         properties=_map(declared.get("Properties", {}), f"[/Resources/{name}/Properties] Properties"),
-        condition=_condition(declared, "Resources", name),
+        condition=_condition(declared),
         depends_on=_depends_on(declared.get("DependsOn", [])),
         deletion_policy=_policy(name, declared, "DeletionPolicy"),
         update_replace_policy=_policy(name, declared, "UpdateReplacePolicy"),
@@ -254,10 +264,10 @@ def _resource(name: str, declared: Any) -> Resource:
     )
 
 
-def _condition(declared: dict[str, Any], block: str, name: str) -> str:
+def _condition(declared: dict[str, Any]) -> str:
     condition = declared.get("Condition", "")
     if not isinstance(condition, str):
-        raise TemplateError(f"Template format error: [/{block}/{name}] Every Condition member must be a string.")
+        raise TemplateError("Template format error: Every Condition member must be a string.")
     return condition
 
 
@@ -298,5 +308,5 @@ def _output(name: str, declared: Any) -> Output:
         value=declared["Value"],
         description=_description(declared.get("Description", "")),
         export_name=export.get("Name"),
-        condition=_condition(declared, "Outputs", name),
+        condition=_condition(declared),
     )

@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 _MOST = 4_096
+_JAVA_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
+_REPEATED = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 _LOOK = re.compile(r"\(\?([=!])")
 
 
@@ -26,6 +28,11 @@ def matches(pattern: str, text: str) -> bool:
 def found(pattern: str, text: str) -> bool:
     """Whether any part of a text matches, as in JSON Schema. Raises ``BadPattern``."""
     return all(_asked(part, text, wanted) for part, wanted in _compiled(pattern, whole=False))
+
+
+def weight(pattern: str) -> int:
+    """What it costs to compile an expression, in characters: what is repeated is written out."""
+    return len(pattern) + sum(max(int(found[1]), int(found[2] or 0)) for found in _REPEATED.finditer(pattern))
 
 
 def _asked(part: Any, text: str, wanted: bool) -> bool:
@@ -44,14 +51,21 @@ def _compiled(pattern: str, *, whole: bool) -> tuple[tuple[Any, bool], ...]:
         raise BadPattern(pattern)
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 8 << 20
-    looks, rest = _ahead(pattern, whole)
+    options.max_mem = 1 << 20
+    looks, rest = _ahead(_JAVA_ESCAPE.sub(_escape, pattern), whole)
     try:
         parts = [(re2.compile(rf"\A(?:{inner})", options), wanted) for inner, wanted in looks]
         parts.append((re2.compile(rf"\A(?:{rest})\z" if whole else rest, options), True))
     except (re2.error, UnicodeError):
         raise BadPattern(pattern) from None
     return tuple(parts)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """An escape that Java and RE2 spell differently, as RE2 has it."""
+    if found[1] is not None:
+        return rf"\x{{{found[1]}}}"
+    return r"\z" if found[0] == r"\Z" else found[0]
 
 
 def _ahead(pattern: str, whole: bool) -> tuple[list[tuple[str, bool]], str]:

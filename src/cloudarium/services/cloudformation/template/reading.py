@@ -15,8 +15,8 @@ from typing import Any
 
 from cloudarium.services.cloudformation.template.errors import TemplateError, too_deep
 
-MOST_CHARACTERS = 1_048_576
-"""AWS's limit for a template in S3. What is sent inline may have 51,200 bytes, which the API checks."""
+MOST_BYTES = 1_000_000
+"""AWS's limit for a template in S3, as its error has it. What is sent inline may have 51,200 bytes, says the API."""
 MOST_LEVELS = 100
 """Maps and lists within each other. AWS names no limit; templates that people write have some twenty."""
 _LONGEST_NUMBER = 40
@@ -28,8 +28,8 @@ _WITHOUT_PREFIX = frozenset({"Ref", "Condition"})
 
 def read(text: str) -> dict[str, Any]:
     """The document that a template's text is, in JSON or YAML. Raises ``TemplateError``."""
-    if len(text) > MOST_CHARACTERS:
-        raise TemplateError(f"Template may not exceed {MOST_CHARACTERS} bytes in size.")
+    if len(text) > MOST_BYTES or len(text.encode(errors="surrogatepass")) > MOST_BYTES:
+        raise TemplateError(f"Template may not exceed {MOST_BYTES} bytes in size.")
     text = text.lstrip("\ufeff")
     document = _json(text) if text.lstrip().startswith("{") else _yaml(text)
     if not isinstance(document, dict):
@@ -86,8 +86,12 @@ class _Open:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise TemplateError(
+            "YAML templates need the package PyYAML: pip install 'cloudarium[cloudformation]'"
+        ) from None
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _put_together(yaml.parse(text, Loader=loader), yaml)

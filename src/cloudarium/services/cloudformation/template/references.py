@@ -5,14 +5,14 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from cloudarium.services.cloudformation.template.conditions import in_order, named_in, not_boolean, unresolved
 from cloudarium.services.cloudformation.template.errors import TemplateError
-from cloudarium.services.cloudformation.template.graphs import circle
+from cloudarium.services.cloudformation.template.graphs import unordered
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Resource, Template
 from cloudarium.services.cloudformation.template.shapes import attribute_of, function_of
 from cloudarium.services.cloudformation.template.texts import variables
@@ -30,48 +30,49 @@ class Reference(msgspec.Struct, frozen=True):
     """Whether it counts whatever the conditions are: False within ``Fn::If``."""
 
 
-def references(node: Any, conditions: Mapping[str, bool] | None = None, *, chosen: bool = True) -> Iterator[Reference]:
-    """Everything that a part of a template refers to.
+def references(node: Any, conditions: Mapping[str, bool] | None = None) -> list[Reference]:
+    """Everything that a part of a template, whose functions have been checked, refers to.
 
     With ``conditions`` only what the branches of ``Fn::If`` that are taken refer to.
     """
+    found: list[Reference] = []
+    _collect(node, conditions, True, found)
+    return found
+
+
+def _collect(node: Any, conditions: Mapping[str, bool] | None, chosen: bool, found: list[Reference]) -> None:
     if isinstance(node, list):
         for member in node:
-            yield from references(member, conditions, chosen=chosen)
+            if isinstance(member, dict | list):
+                _collect(member, conditions, chosen, found)
         return
     if not isinstance(node, dict):
         return
     name = function_of(node)
-    given = node[name] if name is not None else None
-    if name == "Ref" and isinstance(given, str):
-        yield Reference("Ref", given, chosen=chosen)
+    given: Any = node[name] if name is not None else None
+    inner: Any = list(node.values())
+    if name == "Ref":
+        if isinstance(given, str):
+            found.append(Reference(name, given, None, chosen))
     elif name == "Fn::GetAtt":
         resource, attribute = attribute_of(given)
-        yield Reference(name, resource, attribute, chosen)
-        yield from references(attribute, conditions, chosen=chosen)
+        found.append(Reference(name, resource, attribute, chosen))
+        inner = [attribute]
     elif name == "Fn::Sub":
-        yield from _in_sub(given, conditions, chosen)
-    elif name == "Fn::If" and isinstance(given, list) and len(given) == 3 and isinstance(given[0], str):
-        yield Reference(name, given[0], chosen=chosen)
-        branches = given[1:]
+        text, inner = (given, {}) if isinstance(given, str) else given
+        for variable in variables(text):
+            if variable not in inner:
+                resource, _, attribute = variable.partition(".")
+                found.append(Reference(name, resource, attribute or None, chosen))
+    elif name == "Fn::If":
+        found.append(Reference(name, given[0], None, chosen))
+        inner = given[1:]
         if conditions is not None and given[0] in conditions:
-            branches = branches[:1] if conditions[given[0]] else branches[1:]
-        yield from references(branches, conditions, chosen=chosen and conditions is not None)
-    else:
-        if name == "Fn::FindInMap" and isinstance(given, list) and len(given) == 3 and isinstance(given[0], str):
-            yield Reference(name, given[0], chosen=chosen)
-        for value in node.values():
-            yield from references(value, conditions, chosen=chosen)
-
-
-def _in_sub(given: Any, conditions: Mapping[str, bool] | None, chosen: bool) -> Iterator[Reference]:
-    text, own = (given, {}) if isinstance(given, str) else (given[0], given[1])
-    for variable in variables(text):
-        if variable in own:
-            continue
-        name, _, attribute = variable.partition(".")
-        yield Reference("Fn::Sub", name, attribute or None, chosen)
-    yield from references(own, conditions, chosen=chosen)
+            inner = inner[:1] if conditions[given[0]] else inner[1:]
+        chosen = chosen and conditions is not None
+    elif name == "Fn::FindInMap" and len(given) == 3 and isinstance(given[0], str):
+        found.append(Reference(name, given[0], None, chosen))
+    _collect(inner, conditions, chosen, found)
 
 
 def parts(resource: Resource) -> list[Any]:
@@ -90,13 +91,17 @@ def values_of(output: Output) -> list[Any]:
 def check(template: Template) -> None:
     """Raise ``TemplateError`` when something is named that the template does not have, or needs itself."""
     _check_conditions(template)
-    _check_block("Resources", template, [(parts(each), each.condition) for each in template.resources.values()])
-    _check_block("Outputs", template, [(values_of(each), each.condition) for each in template.outputs.values()])
-    always: dict[str, Iterable[str]] = {}
-    for each in template.resources.values():
-        found = [reference for reference in references(parts(each)) if reference.chosen]
-        always[each.logical_id] = _needed(each, found, template)
-    _refuse_circles(always)
+    _check_parameters_only("Rules", references(template.rules), template)
+    found = {name: references(parts(each)) for name, each in template.resources.items()}
+    _check_block("Resources", template, [(found[name], each.condition) for name, each in template.resources.items()])
+    outputs = template.outputs.values()
+    _check_block("Outputs", template, [(references(values_of(each)), each.condition) for each in outputs])
+    _refuse_circles(
+        {
+            name: _needed(each, [reference for reference in found[name] if reference.chosen], template)
+            for name, each in template.resources.items()
+        }
+    )
 
 
 def _check_conditions(template: Template) -> None:
@@ -106,22 +111,25 @@ def _check_conditions(template: Template) -> None:
         for other in named_in(condition):
             if other not in template.conditions:
                 raise unresolved(other, "Conditions")
-        unknown = _unknown(references(condition), template, with_resources=False)
-        if unknown:
-            raise TemplateError(
-                f"Template format error: Unresolved dependencies [{', '.join(unknown)}]. Cannot reference resources "
-                "in the Conditions block of the template"
-            )
-        _check_mappings(references(condition), template)
+    _check_parameters_only("Conditions", references(list(template.conditions.values())), template)
     in_order(template.conditions)
 
 
-def _check_block(block: str, template: Template, each: list[tuple[list[Any], str]]) -> None:
+def _check_parameters_only(block: str, found: list[Reference], template: Template) -> None:
+    unknown = _unknown(found, template, with_resources=False)
+    if unknown:
+        raise TemplateError(
+            f"Template format error: Unresolved dependencies [{', '.join(unknown)}]. Cannot reference resources in the "
+            f"{block} block of the template"
+        )
+    _check_mappings(found, template)
+
+
+def _check_block(block: str, template: Template, members: list[tuple[list[Reference], str]]) -> None:
     unknown: dict[str, None] = {}
-    for nodes, condition in each:
+    for found, condition in members:
         if condition and condition not in template.conditions:
             raise unresolved(condition, block)
-        found = list(references(nodes))
         unknown.update(dict.fromkeys(_unknown(found, template, with_resources=True)))
         _check_mappings(found, template)
         for reference in found:
@@ -181,7 +189,7 @@ def dependencies(template: Template, conditions: Mapping[str, bool]) -> dict[str
     made = {name: each for name, each in template.resources.items() if _holds(each.condition, conditions)}
     needed: dict[str, frozenset[str]] = {}
     for name, each in made.items():
-        found = list(references(parts(each), conditions))
+        found = references(parts(each), conditions)
         _refuse_absent("Resources", found, made, template)
         needed[name] = frozenset(other for other in _needed(each, found, template) if other in made)
     for output in template.outputs.values():
@@ -222,6 +230,6 @@ def _refuse_absent(block: str, found: Iterable[Reference], made: Mapping[str, Re
 
 
 def _refuse_circles(needed: Mapping[str, Iterable[str]]) -> None:
-    found = circle(needed)
+    found = unordered(needed)
     if found:
         raise TemplateError(f"Circular dependency between resources: [{', '.join(found)}]")

@@ -19,6 +19,7 @@ from cloudarium.services.cloudformation.template.shapes import (
     EXPECTED,
     attribute_of,
     function_of,
+    no_condition,
     refused,
     unknown_function,
 )
@@ -30,14 +31,17 @@ MOST_CHARACTERS = 16 << 20
 """Of all texts that one part gives."""
 
 
-def resolve(node: Any, values: Values) -> Any:
+def resolve(node: Any, values: Values, *, dynamic_references: bool = True) -> Any:
     """A part of a template with all its functions worked out and its dynamic references replaced.
+
+    ``dynamic_references`` is False for outputs: there AWS leaves them as they are written.
 
     ``NO_VALUE`` when nothing is left of it; within maps and lists what has no value is left out. Raises ``Missing``
     for what the outside has to find, which is then expected in ``values``.
     """
     work = Evaluation(values)
-    return dynamic.replaced(work.of(node), values, work.spend)
+    found = work.of(node)
+    return dynamic.replaced(found, values, work.spend) if dynamic_references else found
 
 
 class Evaluation:
@@ -261,8 +265,10 @@ def _to_json_string(given: Any, work: Evaluation, level: int) -> str:
 
 
 def _if(given: Any, work: Evaluation, level: int) -> Any:
-    if not isinstance(given, list) or len(given) != 3 or not isinstance(given[0], str):
+    if not isinstance(given, list) or len(given) != 3:
         raise refused("Fn::If")
+    if not isinstance(given[0], str):
+        raise no_condition()
     conditions = work.values.conditions
     if given[0] not in conditions:
         raise TemplateError(f"Template error: unresolved condition dependency {given[0]} in Fn::If")

@@ -61,22 +61,17 @@ def _holds(node: Any, template: Template, work: Evaluation) -> bool:
             raise TemplateError("Template error: functions of rules require a list of strings")
         return [comparable(each) for each in found]
 
-    def two(name: str, given: Any) -> list[Any]:
-        if not isinstance(given, list) or len(given) != 2:
-            raise TemplateError(f"Template error: {name} requires a list argument with two elements")
-        return given
-
     def contains(given: Any) -> bool:
-        among, value = two("Fn::Contains", given)
+        among, value = given
         return comparable(work.of(value)) in members(among)
 
     def each_equals(given: Any) -> bool:
-        each, value = two("Fn::EachMemberEquals", given)
+        each, value = given
         wanted = comparable(work.of(value))
         return all(member == wanted for member in members(each))
 
     def each_in(given: Any) -> bool:
-        each, among = two("Fn::EachMemberIn", given)
+        each, among = given
         allowed = members(among)
         return all(member in allowed for member in members(each))
 

@@ -44,6 +44,9 @@ OF_EXTENSIONS = frozenset({"Fn::Length", "Fn::ToJsonString"})
 OF_CONDITIONS = frozenset({"Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not"})
 
 
+OF_RULES = frozenset({"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::RefAll"})
+
+
 def function_of(node: dict[str, Any]) -> str | None:
     """The function that a map is, or None."""
     if len(node) != 1:
@@ -55,6 +58,11 @@ def function_of(node: dict[str, Any]) -> str | None:
 def refused(name: str) -> TemplateError:
     """AWS's words for a function that was given what it does not take."""
     return TemplateError(EXPECTED[name])
+
+
+def no_condition() -> TemplateError:
+    """AWS's words for an ``Fn::If`` that does not begin with a condition's name."""
+    return TemplateError("Template error: Fn::If requires a list argument with the first element being a condition")
 
 
 def unknown_function(name: str) -> TemplateError:
@@ -81,15 +89,15 @@ def attribute_of(given: Any) -> tuple[str, Any]:
     raise refused("Fn::GetAtt")
 
 
-def check(node: Any, *, extensions: bool, conditions: bool = False) -> None:
+def check(node: Any, *, extensions: bool, conditions: bool = False, rules: bool = False) -> None:
     """Raise ``TemplateError`` for a function that is unknown, or given what it never takes.
 
     ``extensions``: the template has the transform AWS::LanguageExtensions. ``conditions``: this is a part of the
-    Conditions section, whose functions are allowed nowhere else.
+    Conditions section, whose functions are allowed nowhere else. ``rules``: it is one of the Rules section.
     """
     if isinstance(node, list):
         for member in node:
-            check(member, extensions=extensions, conditions=conditions)
+            check(member, extensions=extensions, conditions=conditions, rules=rules)
         return
     if not isinstance(node, dict):
         return
@@ -98,10 +106,19 @@ def check(node: Any, *, extensions: bool, conditions: bool = False) -> None:
         name = given.get("Name") if isinstance(given, dict) else None
         raise not_built(f"Fn::Transform{f' {name[:100]}' if isinstance(name, str) else ''}")
     name = function_of(node)
-    if name is not None:
+    if rules and name in OF_RULES:
+        _check_of_rules(name, node[name])
+    elif name is not None:
         _check_function(name, node[name], extensions=extensions, conditions=conditions)
     for value in node.values():
-        check(value, extensions=extensions, conditions=conditions)
+        check(value, extensions=extensions, conditions=conditions, rules=rules)
+
+
+def _check_of_rules(name: str, given: Any) -> None:
+    if name == "Fn::RefAll" and not isinstance(given, str):
+        raise TemplateError("Template error: Fn::RefAll requires the type of a parameter")
+    if name != "Fn::RefAll" and not (isinstance(given, list) and len(given) == 2):
+        raise TemplateError(f"Template error: {name} requires a list argument with two elements")
 
 
 def _check_function(name: str, given: Any, *, extensions: bool, conditions: bool) -> None:
@@ -125,7 +142,9 @@ def _check_function(name: str, given: Any, *, extensions: bool, conditions: bool
         case "Fn::Cidr":
             good = size in (2, 3)
         case "Fn::If":
-            good = size == 3 and isinstance(given[0], str)
+            good = size == 3
+            if good and not isinstance(given[0], str):
+                raise no_condition()
         case "Fn::And" | "Fn::Or":
             good = 2 <= size <= 10 and all(isinstance(each, dict) for each in given)
         case "Fn::Not":
