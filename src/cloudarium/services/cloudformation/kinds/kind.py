@@ -34,6 +34,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     """All tags it should have: the stack's, its own (which win), and where the schema says so AWS's three
     (aws:cloudformation:stack-name, …:stack-id, …:logical-id)."""
+    tags_before: Mapping[str, str] = {}
+    """All tags it was last made with; empty when it is new."""
     token: str
     """The same on every attempt of one action: 32 characters of a-z and 0-9."""
     name: str
@@ -74,12 +76,14 @@ class Kind:
 
     async def found(self, work: Work) -> str:
         """The physical id of what an interrupted ``create`` has made, or empty. Called before ``create`` is called
-        again, never before the first time."""
+        again, never before the first time.
+        """
         return ""
 
     async def ready(self, work: Work) -> bool:
         """Whether it is what ``create`` or ``update`` set out to make; asked again every second until it is.
-        Raises ``Failed`` when it never will be."""
+        Raises ``Failed`` when it never will be.
+        """
         return True
 
     async def attributes(self, work: Work) -> dict[str, Any]:
@@ -92,7 +96,8 @@ class Kind:
 
     async def update(self, work: Work) -> None:
         """Make it as ``properties`` and ``tags`` say. Only called when something changed that the schema lets change
-        in place. Raises ``NeedsReplacement`` where this change does not."""
+        in place. Raises ``NeedsReplacement`` where this change does not.
+        """
         raise NotImplementedError
 
     async def delete(self, work: Work) -> None:
