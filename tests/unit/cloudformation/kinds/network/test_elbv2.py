@@ -242,3 +242,19 @@ async def test_a_rule(api: Api, stack: Stack, balancer: Resource, group: Resourc
     await stack.delete(rule)
     assert await stack.delete(rule) == 0
     assert await stack.delete(group) == 0
+
+
+async def test_attributes_that_are_no_longer_said_have_their_defaults_again(
+    api: Api, stack: Stack, balancer: Resource, group: Resource
+) -> None:
+    listener = await stack.make(
+        "Listener", LISTENER, LoadBalancerArn=balancer.ref, Port=80, Protocol="HTTP", DefaultActions=[MISSING]
+    )
+    for made, what, name in (
+        (balancer, "load_balancer", "LoadBalancerArn"),
+        (group, "target_group", "TargetGroupArn"),
+        (listener, "listener", "ListenerArn"),
+    ):
+        fresh = await attributes(api, what, **{name: made.ref})
+        known = made.kind.defaults  # type: ignore[attr-defined]
+        assert {key: known.get(key, "") for key in fresh} == fresh
