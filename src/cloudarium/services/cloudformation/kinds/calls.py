@@ -23,8 +23,11 @@ def unless(*codes: str) -> Iterator[None]:
 
 async def found_or_none(call: Awaitable[dict[str, Any]], *codes: str) -> dict[str, Any] | None:
     """The answer, or None where an error with one of these codes says that there is nothing."""
-    with unless(*codes):
+    try:
         return await call
+    except AwsError as error:
+        if error.code not in codes:
+            raise
     return None
 
 
@@ -54,7 +57,8 @@ class Settled(Kind):
     """A kind that is made in two steps: the thing itself, then how it should be.
 
     The second is done by ``ready``, after ``create`` and ``update`` alike. So whatever goes wrong in it finds the
-    physical id known, and what was made can be deleted; and what was interrupted is done again.
+    physical id known, and what was made can be deleted; and what was interrupted is done again. What ``create`` has
+    set completely is left to ``update``.
     """
 
     async def settle(self, work: Work) -> None:
