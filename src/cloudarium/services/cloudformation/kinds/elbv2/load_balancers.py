@@ -65,8 +65,10 @@ class LoadBalancer(ElbKind):
         state = (await self.shown(work))["State"]
         if state["Code"] == "failed":
             raise Failed(f"LoadBalancer {work.physical_id} failed to stabilize: {state.get('Reason', '')}")
+        if state["Code"] not in ("active", "active_impaired"):
+            return False
         await self.settle(work)
-        return state["Code"] in ("active", "active_impaired")
+        return True
 
     async def update(self, work: Work) -> None:
         """Where it is and who reaches it; attributes are settled afterwards."""
