@@ -198,6 +198,12 @@ def test_a_replaced_network_takes_everything_along(account: Account) -> None:
     assert stack.update(PLAIN, Block="10.42", Broken="yes") == "UPDATE_ROLLBACK_COMPLETE", stack.reasons()
     assert plain(account) == {"vpc": "10.41.0.0/16"} | fine
     assert left(account) == whole
+    elsewhere = PLAIN.replace("RouteTableId: !Ref Table}\n  Acl", "RouteTableId: !Ref Other}\n  Acl")
+    elsewhere += "  Other: {Type: AWS::EC2::RouteTable, Properties: {VpcId: !Ref Vpc}}\n"
+    assert "!Ref Other}" in elsewhere
+    assert stack.update(elsewhere, Block="10.41", Broken="yes") == "UPDATE_ROLLBACK_COMPLETE", stack.reasons()
+    assert plain(account) == {"vpc": "10.41.0.0/16"} | fine, "what took the place of another has given it back"
+    assert left(account) == whole
     assert stack.delete() == "DELETE_COMPLETE", stack.reasons()
     assert left(account) == before
 

@@ -261,8 +261,9 @@ class _Action:
         """The kind's view of it; secrets are looked up now, and kept nowhere."""
         resource, stack = self._resource, self._stack
         before: Mapping[str, Any] = {}
+        tags_before: Mapping[str, str] = {}
         if resource.action == "update" and resource.made is not None:
-            before = await revealed(self._ctx, resource.made.properties)
+            before, tags_before = await revealed(self._ctx, resource.made.properties), resource.made.tags
         # What is deleted needs no secrets, which may be gone as well.
         deletes, properties = resource.action == "delete", subject.properties
         properties = properties if deletes else await revealed(self._ctx, properties)
@@ -277,6 +278,7 @@ class _Action:
             physical_id=subject.physical_id,
             attributes=subject.attributes,
             tags=subject.tags,
+            tags_before=tags_before,
             token=self._token(resource),
             name=name,
             replaces=resource.replaces,

@@ -67,6 +67,9 @@ class Kind:
     """
 
     type: ClassVar[str] = ""
+    takes_over: ClassVar[bool] = False
+    """There can be only one: what replaces another takes its place as soon as it is made, so that on the way back the
+    other has to be made again."""
     unbuilt: ClassVar[frozenset[str]] = frozenset()
     """Properties of the schema that have no effect yet: a template that sets one is refused by name."""
 

@@ -50,6 +50,7 @@ class EipAssociation(Ec2Kind):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eipassociation.html."""
 
     type = "AWS::EC2::EIPAssociation"
+    takes_over = True
     plural, listed = "addresses", "Addresses"
 
     async def create(self, work: Work) -> str:

@@ -51,6 +51,7 @@ class DhcpOptionsAssociation(Ec2Kind):
     """
 
     type = "AWS::EC2::VPCDHCPOptionsAssociation"
+    takes_over = True
     plural, listed = "vpcs", "Vpcs"
 
     async def create(self, work: Work) -> str:

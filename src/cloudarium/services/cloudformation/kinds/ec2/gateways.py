@@ -40,6 +40,7 @@ class GatewayAttachment(Ec2Kind):
     """
 
     type = "AWS::EC2::VPCGatewayAttachment"
+    takes_over = True
     unbuilt = frozenset({"VpnGatewayId"})
     plural, listed, id_name = "internet_gateways", "InternetGateways", "InternetGatewayId"
 

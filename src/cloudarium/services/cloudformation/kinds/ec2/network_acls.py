@@ -89,6 +89,7 @@ class SubnetNetworkAclAssociation(Ec2Kind):
     """
 
     type = "AWS::EC2::SubnetNetworkAclAssociation"
+    takes_over = True
     plural, listed, id_name = "network_acls", "NetworkAcls", "NetworkAclId"
 
     async def create(self, work: Work) -> str:

@@ -102,6 +102,7 @@ class SubnetRouteTableAssociation(Ec2Kind):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-subnetroutetableassociation.html."""
 
     type = "AWS::EC2::SubnetRouteTableAssociation"
+    takes_over = True
     plural, listed = "route_tables", "RouteTables"
 
     async def create(self, work: Work) -> str:
