@@ -10,8 +10,8 @@ from cloudarium.services.cloudformation.kinds.elbv2.base import ElbKind
 from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 from cloudarium.services.cloudformation.kinds.patience import is_gone
 
-_PLACES = ("SubnetMappings", "Subnets")
-_SETTINGS = ("EnablePrefixForIpv6SourceNat", "IpAddressType", "Scheme", "SecurityGroups", "Type", *_PLACES)
+_PLACES = ("EnablePrefixForIpv6SourceNat", "SubnetMappings", "Subnets")
+_SETTINGS = ("IpAddressType", "Scheme", "SecurityGroups", "Type", *_PLACES)
 _NAME = 32
 
 
@@ -73,21 +73,14 @@ class LoadBalancer(ElbKind):
     async def update(self, work: Work) -> None:
         """Where it is and who reaches it; attributes are settled afterwards."""
         elbv2, arn = work.ctx.aws.elbv2, work.physical_id
-        places = picked(work.properties, _PLACES)
-        if places != picked(work.before, _PLACES):
-            await elbv2.set_subnets(LoadBalancerArn=arn, **places)
+        if picked(work.properties, _PLACES) != picked(work.before, _PLACES):
+            await elbv2.set_subnets(LoadBalancerArn=arn, **picked(work.properties, _PLACES))
         if work.properties.get("SecurityGroups") != work.before.get("SecurityGroups"):
             groups = work.properties.get("SecurityGroups") or await self._default_group(work)
             await elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=groups)
-        for name in ("EnablePrefixForIpv6SourceNat", "IpAddressType"):
-            if work.properties.get(name) == work.before.get(name):
-                continue
-            if name == "IpAddressType":
-                kind = work.properties.get(name, "ipv4")
-                await elbv2.set_ip_address_type(LoadBalancerArn=arn, IpAddressType=kind)
-            else:
-                switch = work.properties.get(name, "off")
-                await elbv2.set_subnets(LoadBalancerArn=arn, EnablePrefixForIpv6SourceNat=switch, **places)
+        kind = work.properties.get("IpAddressType", "ipv4")
+        if kind != work.before.get("IpAddressType", "ipv4"):
+            await elbv2.set_ip_address_type(LoadBalancerArn=arn, IpAddressType=kind)
 
     async def _default_group(self, work: Work) -> list[str]:
         vpc_id = (await self.shown(work))["VpcId"]
