@@ -64,7 +64,7 @@ def _start(ctx: Context, operation: Operation, row: StackResource, *, skip: bool
     with ctx.store.begin():
         if made is not None and made.physical_id != former.physical_id:
             leave(ctx, row, made)
-            if _took_over(former.type):
+            if _took_over(former.type) and not skip:
                 _make_again(ctx, row, former, made, stage)
                 return False
             resource_state(ctx, row, "UPDATE_COMPLETE", **over)
