@@ -297,3 +297,19 @@ def test_older_records_have_one_layer_and_serve() -> None:
         {"key": "k", "load_balancer_arn": "a", "subnet_id": "s", "zone": "z", "eni_id": "e", "private_ip": "i"}, Node
     )
     assert (node.layer, node.phase) == (0, "serving")
+
+
+async def test_tags_set_while_nodes_are_placed_hold_nothing_up(api: Api, balancer: str) -> None:
+    site = Site(api, balancer)
+
+    async def tagged_meanwhile(service: str, operation: str, *rest: Any) -> dict[str, Any]:
+        answer = await api.dispatch(service, operation, *rest)
+        if operation == "create_network_interface":
+            await api("add_tags", ResourceArns=[balancer], Tags=[{"Key": "team", "Value": "shop"}])
+        return answer
+
+    api.cloud.dispatch = tagged_meanwhile
+    await site.reconcile()
+    (shown,) = (await api("describe_load_balancers"))["LoadBalancers"]
+    assert shown["State"]["Code"] == "active", "nothing else would have woken the controller again"
+    assert len(site.plane.served) == 2

@@ -32,6 +32,14 @@ class Owner(NamedTuple):
     interface_type: str = "interface"
 
 
+def by_service(ctx: Context) -> bool:
+    """Whether the caller is an AWS service that keeps interfaces for itself.
+
+    CloudFormation is none: what it makes is the account's own, and it may do no more than the account may.
+    """
+    return ctx.principal.kind == "AWSService" and ctx.principal.arn != "cloudformation.amazonaws.com"
+
+
 def create(
     ctx: Context,
     subnet: Subnet,
@@ -96,7 +104,7 @@ def delete(ctx: Context, interface: NetworkInterface) -> None:
 
 def require_own(ctx: Context, interface: NetworkInterface, verb: str) -> None:
     """Raise ``OperationNotPermitted`` when a user wants to change what an AWS service manages."""
-    if interface.requester_managed and ctx.principal.kind != "AWSService":
+    if interface.requester_managed and not by_service(ctx):
         raise AwsError(
             "OperationNotPermitted",
             f"You are not allowed to {verb} network interface '{interface.network_interface_id}', which is managed by "

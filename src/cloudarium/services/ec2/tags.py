@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.tags import is_reserved
 from cloudarium.services.ec2.errors import invalid, missing
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def view(tags: Tags) -> list[TagTypeDef]:
     return [{"Key": key, "Value": value} for key, value in tags]
 
 
-def parse(tags: Iterable[Mapping[str, Any]]) -> Tags:
+def parse(ctx: Context, tags: Iterable[Mapping[str, Any]]) -> Tags:
     """Tags of a request; raises AWS's errors for reserved, repeated or overlong ones.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
@@ -34,8 +36,7 @@ def parse(tags: Iterable[Mapping[str, Any]]) -> Tags:
         value = tag.get("Value", "")
         if not key:
             raise missing("Tag.Key")
-        if key.lower().startswith("aws:"):
-            raise invalid(f"Tag keys starting with 'aws:' are reserved for internal use (key '{key}')")
+        check_key(ctx, key)
         if len(key) > MAX_KEY:
             raise invalid(f"Tag key exceeds the maximum length of {MAX_KEY} characters")
         if len(value) > MAX_VALUE:
@@ -46,23 +47,30 @@ def parse(tags: Iterable[Mapping[str, Any]]) -> Tags:
     return _limited(found)
 
 
+def check_key(ctx: Context, key: str) -> None:
+    """Raise AWS's error when the caller may neither set nor remove a tag of this key."""
+    if is_reserved(key, ctx.principal):
+        raise invalid(f"Tag keys starting with 'aws:' are reserved for internal use (key '{key}')")
+
+
 def merge(old: Tags, new: Tags) -> Tags:
     """``old`` with ``new`` added or put in place; raises ``TagLimitExceeded``."""
     return _limited({**dict(old), **dict(new)})
 
 
 def _limited(tags: Mapping[str, str]) -> Tags:
-    if len(tags) > MAX_TAGS:
+    # AWS's own tags do not count.
+    if sum(not key.startswith("aws:") for key in tags) > MAX_TAGS:
         raise AwsError("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
     return tuple(tags.items())
 
 
-def specified(request: Mapping[str, Any], resource_type: str) -> Tags:
+def specified(ctx: Context, request: Mapping[str, Any], resource_type: str) -> Tags:
     """The tags that ``TagSpecifications`` of a creation ask for; raises for those of another resource type."""
-    return specified_for(request, (resource_type,))[resource_type]
+    return specified_for(ctx, request, (resource_type,))[resource_type]
 
 
-def specified_for(request: Mapping[str, Any], resource_types: Sequence[str]) -> dict[str, Tags]:
+def specified_for(ctx: Context, request: Mapping[str, Any], resource_types: Sequence[str]) -> dict[str, Tags]:
     """As ``specified``, for an operation that makes several kinds of resource."""
     found: dict[str, Tags] = {name: () for name in resource_types}
     seen = set()
@@ -77,5 +85,5 @@ def specified_for(request: Mapping[str, Any], resource_types: Sequence[str]) -> 
         seen.add(name)
         if not specification.get("Tags"):
             raise invalid("Tag specification must have at least one tag")
-        found[name] = parse(specification["Tags"])
+        found[name] = parse(ctx, specification["Tags"])
     return found

@@ -80,11 +80,7 @@ class Running:
         self._cloud.enqueue(balancers_module.NAME, (scope, arn))
 
     def _balancer_changed(self, scope: Scope, key: str, old: LoadBalancer | None, new: LoadBalancer | None) -> None:
-        if (
-            old is not None
-            and new is not None
-            and old.replace(state=new.state, state_reason=new.state_reason, tags=new.tags) == new
-        ):
+        if old is not None and new is not None and balancers_module.alike(old, new):
             return
         self._wake(scope, key)
 

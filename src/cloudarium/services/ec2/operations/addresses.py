@@ -57,7 +57,7 @@ def allocate_address(ctx: Context, request: AllocateAddressRequestTypeDef) -> An
     group = request.get("NetworkBorderGroup", ctx.region)
     if group != ctx.region:
         raise invalid(f"Value ({group}) for parameter networkBorderGroup is invalid.")
-    labels = tags.specified(request, "elastic-ip")
+    labels = tags.specified(ctx, request, "elastic-ip")
     wanted = request.get("Address", "")
     if wanted:
         cidr.address(wanted, "address")
@@ -191,7 +191,7 @@ def disassociate_address(ctx: Context, request: DisassociateAddressRequestTypeDe
 
 def _require_free_hand(ctx: Context, address: Address) -> None:
     """Addresses of what AWS manages (NAT gateways, load balancers) are not the account's to take away."""
-    if (address.service or _managed(ctx, address)) and ctx.principal.kind != "AWSService":
+    if (address.service or _managed(ctx, address)) and not interfaces.by_service(ctx):
         raise AwsError("AuthFailure", "You do not have permission to access the specified resource.", 403)
 
 

@@ -51,7 +51,7 @@ _PARTIAL = "the domain name and DNS servers take effect in workloads; NTP and Ne
 @api(partial=_PARTIAL)
 def create_dhcp_options(ctx: Context, request: CreateDhcpOptionsRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateDhcpOptions.html."""
-    labels = tags.specified(request, "dhcp-options")
+    labels = tags.specified(ctx, request, "dhcp-options")
     configurations = tuple(_configuration(each) for each in request["DhcpConfigurations"])
     if not configurations:
         raise missing("dhcpConfiguration")

@@ -38,7 +38,7 @@ FILTERS = FilterSet(
 @api
 def create_internet_gateway(ctx: Context, request: CreateInternetGatewayRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateInternetGateway.html."""
-    labels = tags.specified(request, "internet-gateway")
+    labels = tags.specified(ctx, request, "internet-gateway")
     limits.check(
         ctx.table(InternetGateway).count(ctx.scope) + 1,
         limits.VPCS,

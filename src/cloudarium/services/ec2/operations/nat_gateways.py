@@ -46,7 +46,7 @@ def create_nat_gateway(ctx: Context, request: CreateNatGatewayRequestTypeDef) ->
     refuse(request, "AvailabilityZoneAddresses")
     if request.get("AvailabilityMode", "zonal") != "zonal":
         refuse(request, "AvailabilityMode")
-    labels = tags.specified(request, "natgateway")
+    labels = tags.specified(ctx, request, "natgateway")
     connectivity = request.get("ConnectivityType", "public")
     _check_parameters(request, connectivity)
     subnet = find(ctx, Subnet, request.get("SubnetId", ""))

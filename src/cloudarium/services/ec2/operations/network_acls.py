@@ -62,7 +62,7 @@ def create_network_acl(ctx: Context, request: CreateNetworkAclRequestTypeDef) ->
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAcl.html
     """
-    labels = tags.specified(request, "network-acl")
+    labels = tags.specified(ctx, request, "network-acl")
     vpc = find(ctx, Vpc, request["VpcId"])
     acl = tokens.made_before(ctx, "CreateNetworkAcl", request, NetworkAcl)
     if acl is None:

@@ -1,6 +1,6 @@
 """Network interfaces: create, read, change, delete.
 
-A call by an AWS service (``ctx.principal.kind == "AWSService"``) makes an interface that the service keeps: it is
+A call by an AWS service (``interfaces.by_service``) makes an interface that the service keeps: it is
 requester-managed, attached, and no user may change it. Such a call may say ``AssociatePublicIpAddress=True`` (a member
 that only the launch of instances has in the public API) to get a public address that AWS owns, and may name an
 ``InterfaceType`` that users cannot ask for, such as ``network_load_balancer``.
@@ -84,10 +84,10 @@ _SERVICE_IDS = {"elasticloadbalancing": "amazon-elb", "rds": "amazon-rds", "elas
 def create_network_interface(ctx: Context, request: CreateNetworkInterfaceRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html."""
     refuse(request, *_IPV6, "Ipv4Prefixes", "Ipv4PrefixCount", "ConnectionTrackingSpecification", "Operator")
-    by_service = ctx.principal.kind == "AWSService"
+    by_service = interfaces.by_service(ctx)
     if not by_service:
         refuse(request, "InterfaceType", "AssociatePublicIpAddress")
-    labels = tags.specified(request, "network-interface")
+    labels = tags.specified(ctx, request, "network-interface")
     subnet = find(ctx, Subnet, request["SubnetId"])
     interface = tokens.made_before(ctx, "CreateNetworkInterface", request, NetworkInterface)
     if interface is None:
@@ -150,7 +150,7 @@ def describe_network_interfaces(ctx: Context, request: DescribeNetworkInterfaces
 def delete_network_interface(ctx: Context, request: DeleteNetworkInterfaceRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html."""
     interface = find(ctx, NetworkInterface, request["NetworkInterfaceId"])
-    by_service = ctx.principal.kind == "AWSService"
+    by_service = interfaces.by_service(ctx)
     if interface.attachment is not None and not (by_service and interface.requester_managed):
         raise invalid(f"Network interface '{interface.network_interface_id}' is currently in use.")
     interfaces.delete(ctx, interface)

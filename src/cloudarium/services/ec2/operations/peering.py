@@ -60,7 +60,7 @@ def create_vpc_peering_connection(ctx: Context, request: CreateVpcPeeringConnect
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcPeeringConnection.html
     """
     refuse(request, "RequesterPeeringConnectionOptions")
-    labels = tags.specified(request, "vpc-peering-connection")
+    labels = tags.specified(ctx, request, "vpc-peering-connection")
     vpc = find(ctx, Vpc, request["VpcId"])
     peer_id = request.get("PeerVpcId")
     if not peer_id:

@@ -81,7 +81,7 @@ def _block(text: str, family: str) -> str:
 @api
 def create_managed_prefix_list(ctx: Context, request: CreateManagedPrefixListRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateManagedPrefixList.html."""
-    labels = tags.specified(request, "prefix-list")
+    labels = tags.specified(ctx, request, "prefix-list")
     name, family, most = request["PrefixListName"], request["AddressFamily"], request["MaxEntries"]
     if name.startswith("com.amazonaws") or not 0 < len(name) <= 255:
         raise invalid(f"Value ({name}) for parameter prefixListName is invalid.")

@@ -62,7 +62,7 @@ _ASSOCIATED = {"State": "associated"}
 @api
 def create_route_table(ctx: Context, request: CreateRouteTableRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRouteTable.html."""
-    labels = tags.specified(request, "route-table")
+    labels = tags.specified(ctx, request, "route-table")
     vpc = find(ctx, Vpc, request["VpcId"])
     table = tokens.made_before(ctx, "CreateRouteTable", request, RouteTable)
     if table is None:

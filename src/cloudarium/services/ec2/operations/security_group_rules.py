@@ -60,7 +60,7 @@ def authorize_security_group_egress(ctx: Context, request: AuthorizeSecurityGrou
 
 
 def _authorize(ctx: Context, request: Any, *, is_egress: bool) -> Answer:
-    labels = tags.specified(request, "security-group-rule")
+    labels = tags.specified(ctx, request, "security-group-rule")
     group = group_named(ctx, request)
     specs = _specs(ctx, group, request)
     _no_repeats(specs)

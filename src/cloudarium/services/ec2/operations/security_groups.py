@@ -94,7 +94,7 @@ def create_security_group(ctx: Context, request: CreateSecurityGroupRequestTypeD
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
     """
-    labels = tags.specified(request, "security-group")
+    labels = tags.specified(ctx, request, "security-group")
     name, description = request["GroupName"], request["Description"]
     _check_description(description)
     if not _TEXT.fullmatch(name) or name != name.strip():

@@ -79,7 +79,7 @@ def create_subnet(ctx: Context, request: CreateSubnetRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html."""
     refuse(request, "Ipv6CidrBlock", "Ipv6Native", "OutpostArn", "Ipv4IpamPoolId", "Ipv4NetmaskLength")
     refuse(request, "Ipv6IpamPoolId", "Ipv6NetmaskLength")
-    labels = tags.specified(request, "subnet")
+    labels = tags.specified(ctx, request, "subnet")
     vpc = find(ctx, Vpc, request["VpcId"])
     if "CidrBlock" not in request:
         raise missing("cidrBlock")

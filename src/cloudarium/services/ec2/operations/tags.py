@@ -33,7 +33,7 @@ MAX_RESOURCES = 1000
 @api
 def create_tags(ctx: Context, request: ClientCreateTagsRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html."""
-    new = tags.parse(cast("list[dict[str, Any]]", request["Tags"]))
+    new = tags.parse(ctx, cast("list[dict[str, Any]]", request["Tags"]))
     for resource in _resources(ctx, list(request["Resources"])):
         _change(ctx, resource, lambda old: tags.merge(old, new))
     return {}
@@ -46,6 +46,8 @@ def delete_tags(ctx: Context, request: ClientDeleteTagsRequestTypeDef) -> Answer
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html
     """
     going = request.get("Tags")
+    for tag in going or ():
+        tags.check_key(ctx, tag.get("Key") or "")
     for resource in _resources(ctx, list(request["Resources"])):
         _change(ctx, resource, lambda old: _without(old, going))
     return {}

@@ -65,7 +65,7 @@ _OWNER = "amazon-aws"
 def create_vpc_endpoint(ctx: Context, request: CreateVpcEndpointRequestTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html."""
     refuse(request, "ServiceNetworkArn", "ResourceConfigurationArn")
-    labels = tags.specified(request, "vpc-endpoint")
+    labels = tags.specified(ctx, request, "vpc-endpoint")
     vpc = find(ctx, Vpc, request["VpcId"])
     kind = request.get("VpcEndpointType", "Gateway")
     if kind not in ("Gateway", "Interface"):

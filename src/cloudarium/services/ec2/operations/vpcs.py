@@ -84,7 +84,7 @@ def create_vpc(ctx: Context, request: CreateVpcRequestTypeDef) -> Answer:
     tenancy = request.get("InstanceTenancy", "default")
     if tenancy not in ("default", "dedicated"):
         raise invalid(f"Value ({tenancy}) for parameter instanceTenancy is invalid.")
-    labels = tags.specified(request, "vpc")
+    labels = tags.specified(ctx, request, "vpc")
     block = _vpc_block(request["CidrBlock"])
     count = ctx.table(Vpc).count(ctx.scope)
     limits.check(count + 1, limits.VPCS, "VpcLimitExceeded", "The maximum number of VPCs has been reached.")

@@ -34,6 +34,11 @@ _TRY_AGAIN = 60.0
 """Cloud seconds after which a subnet without free addresses is tried again."""
 
 
+def alike(old: LoadBalancer, new: LoadBalancer) -> bool:
+    """Whether two versions of a load balancer are the same to its nodes: state and tags are for its owner only."""
+    return old.replace(state=new.state, state_reason=new.state_reason, tags=new.tags) == new
+
+
 class Balancers:
     """Reconciles load balancers."""
 
@@ -71,9 +76,11 @@ class Balancers:
                     full = await self._try_to_place(ctx, balancer, zone, layer) or full
                 elif set(placed.security_groups) != set(balancer.security_groups):
                     await self._move_to_groups(ctx, placed, balancer.security_groups)
-        if self._balancers.get(scope, arn) is not balancer:
+        now = self._balancers.get(scope, arn)
+        if now is None or not alike(balancer, now):
             # It changed while EC2 was asked; the change has woken this key again.
             return None
+        balancer = now
         after = self._move_along(scope, balancer)
         await self._plane.serve(scope, balancer)
         joining = [n for n in self._nodes.find(scope, "load_balancer_arn", arn) if n.phase == "joining"]

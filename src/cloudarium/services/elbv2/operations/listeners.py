@@ -41,7 +41,7 @@ def create_listener(ctx: Context, request: CreateListenerInputTypeDef) -> Answer
     protocol = _check_protocol(request["Protocol"])
     _refuse_tls(request)
     parsed = actions.parse(request["DefaultActions"])
-    tags = tagging.from_request(request.get("Tags"))
+    tags = tagging.from_request(ctx, request.get("Tags"))
     port = request["Port"]
 
     table = ctx.table(Listener)

@@ -50,7 +50,7 @@ async def create_load_balancer(ctx: Context, request: CreateLoadBalancerInputTyp
     name = _check_name(request["Name"])
     ip_address_type = check_ip_address_type(request.get("IpAddressType", "ipv4"))
     scheme = request.get("Scheme", "internet-facing")
-    tags = tagging.from_request(request.get("Tags"))
+    tags = tagging.from_request(ctx, request.get("Tags"))
     vpc_id, zones = await network.placement(ctx, subnet_ids(request), scheme)
     groups = await network.security_groups(ctx, vpc_id, request.get("SecurityGroups", ()))
     if (parts := running(ctx.cloud)) is not None:

@@ -36,7 +36,7 @@ def create_rule(ctx: Context, request: CreateRuleInputTypeDef) -> Answer:
     parsed_conditions = conditions.parse(request["Conditions"])
     parsed_actions = actions.parse(request["Actions"])
     parsed_transforms = transforms.parse(request.get("Transforms", ()))
-    tags = tagging.from_request(request.get("Tags"))
+    tags = tagging.from_request(ctx, request.get("Tags"))
     priority = request["Priority"]
     table = ctx.table(Rule)
     if any(rule.priority == priority for rule in table.find(ctx.scope, "listener_arn", listener.arn)):

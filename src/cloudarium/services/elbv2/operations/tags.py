@@ -39,7 +39,7 @@ def add_tags(ctx: Context, request: AddTagsInputTypeDef) -> Answer:
     changed = []
     for arn in request["ResourceArns"]:
         resource = _resource(ctx, arn)
-        changed.append(resource.replace(tags=tagging.from_request(request["Tags"], resource.tags)))
+        changed.append(resource.replace(tags=tagging.from_request(ctx, request["Tags"], resource.tags)))
     for resource in changed:
         ctx.table(type(resource)).put(ctx.scope, resource)
     return {}
@@ -49,6 +49,8 @@ def add_tags(ctx: Context, request: AddTagsInputTypeDef) -> Answer:
 def remove_tags(ctx: Context, request: RemoveTagsInputTypeDef) -> Answer:
     """Remove tags of resources; keys that are not there are passed over."""
     gone = set(request["TagKeys"])
+    for key in gone:
+        tagging.check_key(ctx, key)
     for resource in [_resource(ctx, arn) for arn in request["ResourceArns"]]:
         kept = {key: value for key, value in resource.tags.items() if key not in gone}
         ctx.table(type(resource)).put(ctx.scope, resource.replace(tags=kept))

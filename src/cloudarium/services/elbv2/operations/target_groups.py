@@ -55,7 +55,7 @@ async def create_target_group(ctx: Context, request: CreateTargetGroupInputTypeD
     if version not in _VERSIONS:
         raise invalid(f"Protocol version '{version}' must be one of '[{', '.join(_VERSIONS)}]'")
     health_check = settings.create(request, version)
-    tags = tagging.from_request(request.get("Tags"))
+    tags = tagging.from_request(ctx, request.get("Tags"))
     await network.vpc_exists(ctx, request["VpcId"])
 
     table = ctx.table(TargetGroup)
