@@ -86,7 +86,8 @@ def get_repository_catalog_data(ctx: Context, request: Request) -> Answer:
 def put_repository_catalog_data(ctx: Context, request: Request) -> Answer:
     """Change what a repository's page in the gallery says."""
     _, scope, repository = repository_of(ctx, request)
-    catalog = {**repository.catalog, **_catalog(request["catalogData"])}
+    # What is given empty is taken away.
+    catalog = _catalog({**repository.catalog, **request["catalogData"]})
     ctx.table(Repository).put(scope, repository.replace(catalog=catalog))
     return {"catalogData": catalog}
 
