@@ -67,12 +67,13 @@ class Resource:
 
     async def change(self, properties: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Resource:
         wanted = self.work.tags if tags is None else self.system | dict(tags)
-        self.become(before=self.work.properties, properties=properties, tags=wanted, token=secrets.token_hex(16))
+        before = {"before": self.work.properties, "tags_before": self.work.tags}
+        self.become(**before, properties=properties, tags=wanted, token=secrets.token_hex(16))
         await self.kind.update(self.work)
         return await self._ready()
 
     async def remove(self) -> None:
-        self.become(before={})
+        self.become(before={}, tags_before={})
         # Twice: nothing tells an interrupted deletion how far it came.
         for _ in range(2):
             await self.kind.delete(self.work)

@@ -14,7 +14,6 @@ from typing import Any
 from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import found_or_none, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
-from cloudarium.services.cloudformation.kinds.ownership import is_mine
 from cloudarium.services.cloudformation.kinds.shapes import without
 
 
@@ -23,11 +22,10 @@ async def _tags(work: Work, arn: str) -> dict[str, str]:
 
 
 async def _retag(work: Work, arn: str) -> None:
-    added, removed = tagging.difference(await _tags(work, arn), work.tags)
-    if removed:
+    if removed := tagging.dropped(work):
         await work.ctx.aws.cloudwatch.untag_resource(ResourceARN=arn, TagKeys=removed)
-    if added:
-        await work.ctx.aws.cloudwatch.tag_resource(ResourceARN=arn, Tags=tagging.pairs(added))
+    if work.tags:
+        await work.ctx.aws.cloudwatch.tag_resource(ResourceARN=arn, Tags=tagging.pairs(work.tags))
 
 
 class _AnyAlarm(Kind):
@@ -59,7 +57,7 @@ class _AnyAlarm(Kind):
 
     async def found(self, work: Work) -> str:
         """The alarm of the name, if an attempt before has made it."""
-        mine = await self._is_there(work) and is_mine(work, await _tags(work, self._arn(work)))
+        mine = await self._is_there(work) and tagging.is_marked(work, await _tags(work, self._arn(work)))
         return self._name(work) if mine else ""
 
     async def attributes(self, work: Work) -> dict[str, Any]:
@@ -132,7 +130,7 @@ class Dashboard(Kind):
     async def found(self, work: Work) -> str:
         """The dashboard of the name, if an attempt before has made it."""
         arn = await self._arn(work)
-        return self._name(work) if arn and is_mine(work, await _tags(work, arn)) else ""
+        return self._name(work) if arn and tagging.is_marked(work, await _tags(work, arn)) else ""
 
     async def update(self, work: Work) -> None:
         """Put another body; tags are calls of their own."""

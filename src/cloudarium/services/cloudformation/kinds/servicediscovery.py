@@ -18,12 +18,10 @@ _UNDER_WAY = ("SUBMITTED", "PENDING")
 
 async def _retag(work: Work, arn: str) -> None:
     api = work.ctx.aws.servicediscovery
-    there = tagging.by_key((await api.list_tags_for_resource(ResourceARN=arn))["Tags"])
-    added, removed = tagging.difference(there, work.tags)
-    if removed:
+    if removed := tagging.dropped(work):
         await api.untag_resource(ResourceARN=arn, TagKeys=removed)
-    if added:
-        await api.tag_resource(ResourceARN=arn, Tags=tagging.pairs(added))
+    if work.tags:
+        await api.tag_resource(ResourceARN=arn, Tags=tagging.pairs(work.tags))
 
 
 def _whole(value: Any) -> Any:

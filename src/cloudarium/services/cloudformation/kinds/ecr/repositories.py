@@ -9,7 +9,6 @@ from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, unless
 from cloudarium.services.cloudformation.kinds.ecr.common import parameters
 from cloudarium.services.cloudformation.kinds.kind import Work
-from cloudarium.services.cloudformation.kinds.ownership import is_mine
 
 _SETTINGS = ("ImageTagMutability", "ImageTagMutabilityExclusionFilters")
 
@@ -41,7 +40,11 @@ class _AnyRepository(Settled):
         """The repository of the name, if an attempt before has made it."""
         name = _name(work)
         there = await self._described(work, name)
-        return name if there is not None and is_mine(work, await self._tags(work, there["repositoryArn"])) else ""
+        return (
+            name
+            if there is not None and tagging.is_marked(work, await self._tags(work, there["repositoryArn"]))
+            else ""
+        )
 
     async def settle(self, work: Work) -> None:
         """Give it the policy and tags that it should have."""
@@ -55,11 +58,10 @@ class _AnyRepository(Settled):
         there = await self._described(work, name)
         if there is None:
             return
-        added, removed = tagging.difference(await self._tags(work, there["repositoryArn"]), work.tags)
-        if removed:
+        if removed := tagging.dropped(work):
             await api.untag_resource(resourceArn=there["repositoryArn"], tagKeys=removed)
-        if added:
-            await api.tag_resource(resourceArn=there["repositoryArn"], tags=tagging.pairs(added))
+        if work.tags:
+            await api.tag_resource(resourceArn=there["repositoryArn"], tags=tagging.pairs(work.tags))
 
     async def _delete(self, work: Work, *, force: bool) -> None:
         with unless("RepositoryNotFoundException"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import picked, taken, unless
 from cloudarium.services.cloudformation.kinds.ecs.common import parameters, retag, tags, tags_of
 from cloudarium.services.cloudformation.kinds.kind import Kind, Work
-from cloudarium.services.cloudformation.kinds.ownership import is_mine
 
 _PROVIDERS = ("CapacityProviders", "DefaultCapacityProviderStrategy")
 
@@ -36,14 +36,14 @@ class Cluster(Kind):
         made = await work.ctx.aws.ecs.create_cluster(
             **{**parameters(work.properties), "clusterName": name, "tags": tags(work)}
         )
-        if not is_mine(work, tags_of(made["cluster"])):
+        if not tagging.is_marked(work, tags_of(made["cluster"])):
             raise taken(self, name)
         return name
 
     async def found(self, work: Work) -> str:
         """The cluster of the name, if an attempt before has made it."""
         there = await _described(work, _name(work))
-        return _name(work) if there is not None and is_mine(work, tags_of(there)) else ""
+        return _name(work) if there is not None and tagging.is_marked(work, tags_of(there)) else ""
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn``."""

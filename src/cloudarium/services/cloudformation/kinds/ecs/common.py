@@ -29,7 +29,7 @@ def parameters(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tags(work: Work) -> list[dict[str, str]]:
-    """All tags of a resource that is to be made."""
+    """All tags that a resource should have."""
     return tagging.pairs(work.tags, "key", "value")
 
 
@@ -40,9 +40,7 @@ def tags_of(shown: Mapping[str, Any]) -> dict[str, str]:
 
 async def retag(work: Work, arn: str) -> None:
     """Give a resource the tags that it should have."""
-    there = tags_of(await work.ctx.aws.ecs.list_tags_for_resource(resourceArn=arn))
-    added, removed = tagging.difference(there, work.tags)
-    if removed:
+    if removed := tagging.dropped(work):
         await work.ctx.aws.ecs.untag_resource(resourceArn=arn, tagKeys=removed)
-    if added:
-        await work.ctx.aws.ecs.tag_resource(resourceArn=arn, tags=tagging.pairs(added, "key", "value"))
+    if work.tags:
+        await work.ctx.aws.ecs.tag_resource(resourceArn=arn, tags=tags(work))

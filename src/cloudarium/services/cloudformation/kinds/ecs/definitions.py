@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import found_or_none
 from cloudarium.services.cloudformation.kinds.ecs.common import parameters, retag, tags, tags_of
 from cloudarium.services.cloudformation.kinds.kind import Kind, Work
-from cloudarium.services.cloudformation.kinds.ownership import is_mine
 
 
 def _revision(arn: str) -> int:
@@ -40,7 +40,7 @@ class TaskDefinition(Kind):
             if _revision(arn) <= after:
                 break
             described = await ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-            if is_mine(work, tags_of(described)):
+            if tagging.is_marked(work, tags_of(described)):
                 return str(arn)
         return ""
 

@@ -8,7 +8,6 @@ from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 from cloudarium.services.cloudformation.kinds.logs.common import GONE, parameters
-from cloudarium.services.cloudformation.kinds.ownership import is_mine
 
 
 class LogGroup(Settled):
@@ -38,7 +37,7 @@ class LogGroup(Settled):
         name = self._name(work)
         asked = work.ctx.aws.logs.list_tags_for_resource(resourceArn=self._arn(work, name))
         there = await found_or_none(asked, GONE)
-        return name if there is not None and is_mine(work, there["tags"]) else ""
+        return name if there is not None and tagging.is_marked(work, there["tags"]) else ""
 
     async def settle(self, work: Work) -> None:
         """Retention, protection, policies and tags: each is a call of its own."""
@@ -88,12 +87,10 @@ class LogGroup(Settled):
 
     async def _retag(self, work: Work) -> None:
         logs, arn = work.ctx.aws.logs, self._arn(work, work.physical_id)
-        there = (await logs.list_tags_for_resource(resourceArn=arn))["tags"]
-        added, removed = tagging.difference(there, work.tags)
-        if removed:
+        if removed := tagging.dropped(work):
             await logs.untag_resource(resourceArn=arn, tagKeys=removed)
-        if added:
-            await logs.tag_resource(resourceArn=arn, tags=added)
+        if work.tags:
+            await logs.tag_resource(resourceArn=arn, tags=dict(work.tags))
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn``, as AWS gives it: with all of the group's streams."""
