@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,20 +13,55 @@ import pytest
 from botocore.validate import ParamValidator
 from tests.support.operations import operation_model
 
-from cloudarium.services.cloudformation.kinds import shapes
-from cloudarium.services.cloudformation.kinds.ecs import common
+from cloudarium.services.cloudformation import kinds
+from cloudarium.services.cloudformation.kinds import cloudwatch, ecr, ecs, logs, servicediscovery, shapes
+from cloudarium.services.cloudformation.kinds.ecr.common import parameters as in_ecr
+from cloudarium.services.cloudformation.kinds.ecs.common import parameters as in_ecs
 
 spec = find_spec("cfnlint")
 assert spec is not None and spec.origin is not None
 _SCHEMAS = Path(spec.origin).parent / "data/schemas"
-_REQUESTS = {
-    "AWS::ECS::Cluster": "create_cluster",
-    "AWS::ECS::ClusterCapacityProviderAssociations": "put_cluster_capacity_providers",
-    "AWS::ECS::Service": "create_service",
-    "AWS::ECS::TaskDefinition": "register_task_definition",
-    "AWS::ECS::TaskSet": "create_task_set",
+
+
+def _detector(properties: dict[str, Any]) -> dict[str, Any]:
+    given = properties["Configuration"]
+    moment = {"StartTime": "2026-07-01T00:00:00", "EndTime": "2026-07-02T00:00:00"}
+    given["ExcludedTimeRanges"] = [moment for _ in given["ExcludedTimeRanges"]]
+    return {**properties, "Configuration": cloudwatch._configuration(given)}
+
+
+_REQUESTS: dict[str, tuple[str, str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "put_metric_alarm", dict),
+    "AWS::CloudWatch::AnomalyDetector": ("cloudwatch", "put_anomaly_detector", _detector),
+    "AWS::CloudWatch::CompositeAlarm": ("cloudwatch", "put_composite_alarm", dict),
+    "AWS::ECR::PullThroughCacheRule": ("ecr", "create_pull_through_cache_rule", in_ecr),
+    "AWS::ECR::RegistryScanningConfiguration": ("ecr", "put_registry_scanning_configuration", in_ecr),
+    "AWS::ECR::ReplicationConfiguration": ("ecr", "put_replication_configuration", in_ecr),
+    "AWS::ECR::RepositoryCreationTemplate": ("ecr", "create_repository_creation_template", in_ecr),
+    "AWS::ECS::Cluster": ("ecs", "create_cluster", in_ecs),
+    "AWS::ECS::ClusterCapacityProviderAssociations": ("ecs", "put_cluster_capacity_providers", in_ecs),
+    "AWS::ECS::Service": ("ecs", "create_service", in_ecs),
+    "AWS::ECS::TaskDefinition": ("ecs", "register_task_definition", in_ecs),
+    "AWS::ECS::TaskSet": ("ecs", "create_task_set", in_ecs),
 }
-_ELSEWHERE = {"ForceNewDeployment", "Tags"}
+"""Types whose properties are handed on as they are, but for their case."""
+_BY_NAME = {
+    "AWS::ECR::PublicRepository": ecr.repositories,
+    "AWS::ECR::RegistryPolicy": ecr.registry,
+    "AWS::ECR::Repository": ecr.repositories,
+    "AWS::ECS::PrimaryTaskSet": ecs.task_sets,
+    "AWS::Logs::AccountPolicy": logs.policies,
+    "AWS::Logs::LogGroup": logs.groups,
+    "AWS::Logs::LogStream": logs.groups,
+    "AWS::Logs::MetricFilter": logs.filters,
+    "AWS::Logs::QueryDefinition": logs.queries,
+    "AWS::Logs::ResourcePolicy": logs.policies,
+    "AWS::Logs::SubscriptionFilter": logs.filters,
+    "AWS::CloudWatch::Dashboard": cloudwatch,
+    **dict.fromkeys(servicediscovery.KINDS, servicediscovery),
+}
+"""Types whose properties are named one by one."""
+_ELSEWHERE = {"ForceNewDeployment", "ResourceTags", "Tags"}
 """Not parameters of the request, or in another shape."""
 
 
@@ -56,14 +93,38 @@ def _sample(schema: dict[str, Any], of: dict[str, Any]) -> Any:
     return "text"
 
 
+def _settable(schema: dict[str, Any]) -> set[str]:
+    gone = {each.removeprefix("/properties/") for each in schema.get("readOnlyProperties") or ()}
+    return set(schema["properties"]) - gone - _ELSEWHERE
+
+
+def test_every_type_is_looked_at() -> None:
+    every = {*cloudwatch.KINDS, *ecr.KINDS, *ecs.KINDS, *logs.KINDS, *servicediscovery.KINDS}
+    assert every == {*_REQUESTS, *_BY_NAME}
+
+
 @pytest.mark.parametrize("type_", _REQUESTS)
 def test_every_property_is_a_parameter(type_: str) -> None:
     schema = _schema(type_)
-    gone = {each.removeprefix("/properties/") for each in schema.get("readOnlyProperties") or ()} | _ELSEWHERE
-    properties = {name: _sample(schema, each) for name, each in schema["properties"].items() if name not in gone}
-    shape = operation_model("ecs", _REQUESTS[type_]).input_shape
-    report = ParamValidator().validate(common.parameters(properties), shape).generate_report()
-    assert [line for line in report.splitlines() if "Missing required" not in line] == []
+    service, operation, converted = _REQUESTS[type_]
+    kind = kinds.find(type_)
+    assert kind is not None
+    properties = {name: _sample(schema, schema["properties"][name]) for name in _settable(schema) - kind.unbuilt}
+    shape = operation_model(service, operation).input_shape
+    report = ParamValidator().validate(converted(properties), shape).generate_report()
+    assert [line for line in report.splitlines() if line.startswith(("Unknown parameter", "Invalid type"))] == []
+
+
+@pytest.mark.parametrize("type_", _BY_NAME)
+def test_every_property_is_named(type_: str) -> None:
+    source = inspect.getsource(_BY_NAME[type_])
+    assert [name for name in _settable(_schema(type_)) if f'"{name}"' not in source] == []
+
+
+@pytest.mark.parametrize("type_", {**_REQUESTS, **_BY_NAME})
+def test_what_is_refused_is_a_property(type_: str) -> None:
+    kind = kinds.find(type_)
+    assert kind is not None and kind.unbuilt <= _settable(_schema(type_))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +149,7 @@ def test_keys_of_data_stay() -> None:
         "DockerLabels": {"Com.Example": "A"},
         "LogConfiguration": {"LogDriver": "awslogs", "Options": {"A-B": "C"}},
     }
-    assert common.parameters({"ContainerDefinitions": [given], "Tags": []}) == {
+    assert in_ecs({"ContainerDefinitions": [given], "Tags": []}) == {
         "containerDefinitions": [
             {
                 "dockerLabels": {"Com.Example": "A"},
