@@ -232,6 +232,19 @@ async def test_what_ecs_rolled_back_has_failed_and_going_back_oneself_has_not(sh
     assert await made.kind.ready(made.work)
 
 
+async def test_a_forced_deployment_that_ecs_rolled_back_has_failed(shop: Shop) -> None:
+    made = await begun(shop)
+    shop.rolled("COMPLETED")
+    await shop.api.cloud.clock.advance(60)
+    nonce = {"EnableForceNewDeployment": True, "ForceNewDeploymentNonce": "1"}
+    await updated(made, shop.wanted | {"ForceNewDeployment": nonce})
+    reason = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
+    shop.deployed("ROLLBACK_SUCCESSFUL", reason)
+    shop.rolled("COMPLETED")
+    with pytest.raises(Failed, match="ECS Deployment Circuit Breaker was triggered"):
+        await made.kind.ready(made.work)
+
+
 async def test_a_service_without_a_count_is_left_its_count(shop: Shop) -> None:
     made = await begun(shop)
     await shop.api.of("ecs", "update_service", cluster="shop", service=made.ref, desiredCount=3)
@@ -280,7 +293,7 @@ async def test_a_service_of_others_is_left_alone(shop: Shop) -> None:
     assert await first.kind.found(first.work) == first.id
     second = shop.api.resource("AWS::ECS::Service", shop.wanted | {"ServiceName": "web"}, "Second")
     assert await second.kind.found(second.work) == ""
-    with pytest.raises(AwsError, match="not idempotent"):
+    with pytest.raises(Failed, match="Resource of type 'AWS::ECS::Service' with identifier 'web' already exists"):
         await second.make()
 
 

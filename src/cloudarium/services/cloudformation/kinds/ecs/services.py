@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudarium.services.cloudformation.kinds.calls import found_or_none, unless
+from cloudarium.kernel.errors import AwsError
+from cloudarium.services.cloudformation.kinds.calls import found_or_none, taken, unless
 from cloudarium.services.cloudformation.kinds.ecs.common import parameters, retag, tags
 from cloudarium.services.cloudformation.kinds.ecs.steadiness import steady
 from cloudarium.services.cloudformation.kinds.kind import Kind, NeedsReplacement, Work
@@ -49,7 +50,13 @@ class Service(Kind):
 
     async def create(self, work: Work) -> str:
         """Make it; the token makes an attempt that comes again the same one."""
-        made = await work.ctx.aws.ecs.create_service(**_creation(work))
+        request = _creation(work)
+        try:
+            made = await work.ctx.aws.ecs.create_service(**request)
+        except AwsError as error:
+            if "not idempotent" in error.message:
+                raise taken(self, request["serviceName"]) from error
+            raise
         return str(made["service"]["serviceArn"])
 
     async def found(self, work: Work) -> str:
@@ -66,7 +73,7 @@ class Service(Kind):
     async def ready(self, work: Work) -> bool:
         """Whether the newest deployment is through, and all tasks are there."""
         cluster, _ = place(work.physical_id)
-        return await steady(work, cluster, parameters(work.properties))
+        return await steady(work, cluster, parameters(work.properties), forced=_forced(work.before, work.properties))
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Name``, ``ServiceArn``."""
@@ -85,7 +92,7 @@ class Service(Kind):
         request |= parameters({name: _UNSAID[name] for name in gone if name in _UNSAID})
         if "DeploymentConfiguration" in changed:
             request["deploymentConfiguration"] = _configuration(work.properties)
-        if "CapacityProviderStrategy" in changed or _forced(before, after):
+        if _forced(before, after):
             request["forceNewDeployment"] = True
         cluster, name = place(work.physical_id)
         await work.ctx.aws.ecs.update_service(cluster=cluster, service=name, **request)
@@ -117,9 +124,11 @@ def _creation(work: Work) -> dict[str, Any]:
 
 
 def _forced(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Another nonce begins another deployment of the same."""
+    """Whether a change needs a deployment of its own: another nonce, or another strategy, which ECS takes only so."""
     wanted = after.get("ForceNewDeployment") or {}
-    return bool(wanted.get("EnableForceNewDeployment")) and wanted != before.get("ForceNewDeployment")
+    if wanted.get("EnableForceNewDeployment") and wanted != before.get("ForceNewDeployment"):
+        return True
+    return before.get("CapacityProviderStrategy") != after.get("CapacityProviderStrategy")
 
 
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,11 @@ _ASKED = ("capacityProviderStrategy", "loadBalancers", "networkConfiguration", "
 _WELL = ("PENDING", "IN_PROGRESS", "SUCCESSFUL")
 
 
-async def steady(work: Work, cluster: str, wanted: Mapping[str, Any]) -> bool:
-    """Whether the service of ``work`` is steady with these parameters; raises ``Failed`` with ECS's reason."""
+async def steady(work: Work, cluster: str, wanted: Mapping[str, Any], *, forced: bool) -> bool:
+    """Whether the service of ``work`` is steady with these parameters; raises ``Failed`` with ECS's reason.
+
+    ``forced`` says that the newest deployment is this change's, whatever the service looks like.
+    """
     ecs = work.ctx.aws.ecs
     found = (await ecs.describe_services(cluster=cluster, services=[work.physical_id]))["services"]
     if not found or found[0]["status"] != "ACTIVE":
@@ -28,7 +31,7 @@ async def steady(work: Work, cluster: str, wanted: Mapping[str, Any]) -> bool:
         # An EXTERNAL service has its task sets as resources of their own.
         sets = service.get("taskSets") or () if controller == "CODE_DEPLOY" else ()
         return all(each["stabilityStatus"] == "STEADY_STATE" for each in sets)
-    if not is_what_was_asked(service, wanted):
+    if forced or not is_what_was_asked(service, wanted):
         listed = await ecs.list_service_deployments(cluster=cluster, service=work.physical_id, maxResults=1)
         for newest in listed["serviceDeployments"]:
             if newest["status"] not in _WELL:
