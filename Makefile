@@ -5,13 +5,13 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-# Files of tests that run side by side: make test JOBS=2 takes half the time.
-JOBS := 0
+# Files of tests that run side by side; make test JOBS=0 runs one after the other, in twice the time.
+JOBS := 2
 
 help:
 	@echo "make install   make $(VENV) with everything, and check the system's tools"
 	@echo "make demo      a load balancer with programs and containers behind it"
-	@echo "make test      all tests; with JOBS=2 two files at a time"
+	@echo "make test      all tests, two files at a time"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     measurements, beside other implementations"
 	@echo "make clean     remove what the above made"

@@ -139,8 +139,8 @@ def test_405_for_trace(served: Served) -> None:
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"GET / HTTP/1.1\r\nHost: {host}\r\nbad header\r\n\r\n", 400),
-        (b"GET /\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n", 400),
+        (b"GET HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: nine\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: {host}\r\nX-Large: " + b"x" * 70_000 + b"\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: nonsense\r\n\r\n", 400),

@@ -1,4 +1,4 @@
-"""CDK: apps of services that moto answers are deployed, changed and destroyed; a network is refused by name."""
+"""CDK: an account is bootstrapped, an app deployed, changed and destroyed, with nothing but the endpoint overridden."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import fresh_number
 from tests.support.aws import Account
-from tests.support.cloud import RunningCloud
+from tests.support.cloud import RunningCloud, until
+from tests.support.ecs_tasks import import_images
 from tests.support.node import node, packages
 
-pytestmark = pytest.mark.timeout(400)  # npm may take its time, once
+pytestmark = pytest.mark.timeout(600)  # npm may take its time, once
 
 _APP = Path(__file__).parent.parent / "programs" / "cdk_app.cjs"
 
@@ -24,43 +25,52 @@ def modules() -> Path:
     return packages("aws-cdk@2", "aws-cdk-lib@2", "constructs@10")
 
 
-def test_an_app_from_deploy_to_destroy(own_cloud: RunningCloud, modules: Path, tmp_path: Path) -> None:
+def test_an_app_from_bootstrap_to_destroy(own_cloud: RunningCloud, modules: Path, tmp_path: Path) -> None:
     account = Account(own_cloud, fresh_number())
-    # What an app needs of `cdk bootstrap`, whose own template is refused for its ECR repository.
-    account.s3.create_bucket(Bucket=f"cdk-hnb659fds-assets-{account.number}-us-east-1")
-    account.ssm.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+    import_images(own_cloud)
 
-    def synthesize(seconds: int) -> None:
-        done = node(account, modules, [str(_APP), str(tmp_path / f"out{seconds}"), str(seconds)], tmp_path)
-        assert done.returncode == 0, done.stderr
+    def synthesize(seconds: int, colour: str) -> str:
+        arguments = [str(_APP), str(tmp_path / colour), str(seconds), colour]
+        done = node(account, modules, arguments, tmp_path)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return colour
 
     def cdk(*arguments: str) -> subprocess.CompletedProcess[str]:
         return node(account, modules, [str(modules / "aws-cdk" / "bin" / "cdk"), *arguments, "--no-notices"], tmp_path)
 
-    def deploy(seconds: int, *stacks: str) -> Any:
+    def deploy(app: str) -> Any:
         outputs = tmp_path / "outputs.json"
-        options = ["--require-approval", "never", "--outputs-file", str(outputs), "--app", f"out{seconds}"]
-        done = cdk("deploy", *stacks, *options)
-        assert done.returncode == 0, done.stderr
+        done = cdk("deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs), "--app", app)
+        assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(outputs.read_text())
 
-    def visibility() -> str:
+    def visibility(url: str) -> str:
         attributes = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
         return str(attributes["Attributes"]["VisibilityTimeout"])
 
-    synthesize(30)
-    url = deploy(30, "First", "Second")["First"]["Url"]
-    assert url.endswith(f"/{account.number}/made-by-cdk")
-    assert visibility() == "30"
-    assert len(account.sns.list_topics()["Topics"]) == 1
-    synthesize(77)
-    refused = cdk("deploy", "First", "Network", "--require-approval", "never", "--app", "out77")
-    assert visibility() == "77"
-    assert refused.returncode != 0
-    assert "CloudFormation cannot make these resource types in Cloudarium yet: [AWS::EC2::" in refused.stderr
-    assert not account.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"]
+    def made() -> list[dict[str, Any]]:
+        """What is there of the network, load balancers and containers."""
+        own = [{"Name": "is-default", "Values": ["false"]}]
+        vpcs = account.ec2.describe_vpcs(Filters=own)["Vpcs"]
+        return [*vpcs, *account.elbv2.describe_load_balancers()["LoadBalancers"]]
 
-    assert cdk("destroy", "First", "Second", "--force", "--app", "out77").returncode == 0
+    done = cdk("bootstrap", f"aws://{account.number}/us-east-1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert account.ecr.describe_repositories()["repositories"][0]["repositoryName"].startswith("cdk-hnb659fds-")
+
+    outputs = deploy(synthesize(30, "blue"))
+    url = outputs["First"]["Url"]
+    assert url.endswith(f"/{account.number}/made-by-cdk") and visibility(url) == "30"
+    name = next(value for key, value in outputs["Site"].items() if key.startswith("ServiceLoadBalancerDNS"))
+    until(lambda: account.curl(name).body.strip() == b"blue", "the site is served")
+    assert account.curl(name, "/tea").status == 418
+
+    outputs = deploy(synthesize(77, "red"))
+    assert visibility(url) == "77"
+    until(lambda: account.curl(name).body.strip() == b"red", "the new tasks serve, and only they")
+
+    assert cdk("destroy", "--all", "--force", "--app", "red").returncode == 0
+    assert made() == [] and account.ecs.list_tasks()["taskArns"] == []
     assert account.sns.list_topics()["Topics"] == []
     with pytest.raises(ClientError, match="NonExistentQueue"):
-        visibility()
+        visibility(url)

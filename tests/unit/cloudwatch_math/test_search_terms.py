@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.metrics import MetricKey
 from cloudarium.services.cloudwatch.math import MathError
-from cloudarium.services.cloudwatch.search import parse_query
+from cloudarium.services.cloudwatch.search import parse_query, tokens
 from cloudarium.services.cloudwatch.search.finding import distinguish
-from cloudarium.services.cloudwatch.search.tokens import words
+from cloudarium.services.cloudwatch.search.tokens import contains, words
 
 
 def key(namespace: str, name: str, **dimensions: str) -> MetricKey:
@@ -113,3 +115,16 @@ def test_any_text_is_a_query_or_a_mistake(text: str) -> None:
         parse_query(text).matches(CPU)
     except MathError:
         pass
+
+
+_names = st.text(st.sampled_from("aAbB1_- é"), max_size=8)
+
+
+@settings(max_examples=500)
+@example("a-b", "ab")
+@example("-A_b1", "ab1")
+@given(_names, _names)
+def test_no_name_is_passed_over_that_would_match(name: str, term: str) -> None:
+    quick = contains(name, term)
+    with mock.patch.object(tokens, "_may_contain", lambda *_: True):
+        assert contains(name, term) == quick

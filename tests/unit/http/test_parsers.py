@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from cloudarium.substrate.http.chunked import ChunkedBody, encode_chunk, encode_last_chunk
 from cloudarium.substrate.http.desync import Tier
 from cloudarium.substrate.http.faults import ProtocolError
-from cloudarium.substrate.http.fields import parse_request_fields
-from cloudarium.substrate.http.framing import CHUNKED, UNTIL_CLOSE, request_framing
+from cloudarium.substrate.http.framing import CHUNKED, UNTIL_CLOSE
 from cloudarium.substrate.http.heads import parse_response_head
+from cloudarium.substrate.http.request_fields import parse_request_fields
+from cloudarium.substrate.http.request_framing import request_framing
 from cloudarium.substrate.http.request_reader import RequestReader
 
 names = st.from_regex(re.compile(rb"[A-Za-z][-A-Za-z0-9!#$%&'*+.^_`|~]{0,20}"), fullmatch=True)
@@ -197,7 +198,7 @@ def test_smuggling_vectors_are_classified(fields: bytes, tier: Tier, reason: str
     ],
 )
 def test_bodies_without_meaning_are_classified(method: bytes, fields: bytes, minor: int, reason: str) -> None:
-    assert request_framing(method, minor, parse_request_fields(fields + b"\r\n")).reason == reason
+    assert request_framing(method, minor, parse_request_fields(fields + b"\r\n", False)).reason == reason
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,27 @@ async def test_connection_is_diverted_and_adopted_back() -> None:
         assert (await client.response())[1][b"x-path"] == b"/3"
 
 
+async def test_a_head_that_is_refused_here_may_be_for_somebody_else() -> None:
+    handed: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+
+    def divert(host: bytes) -> HandOn | None:
+        return (lambda descriptor, unread: handed.put_nowait((descriptor, unread))) if host == b"lb" else None
+
+    async with serving(echo, divert=divert) as (_, connect):
+        odd = b"GET /1 HTTP/1.1\nX: 1\n 2\nHost: %b\n\n"
+        client = await connect()
+        for cut in (odd[:20], odd[20:] % b"lb" + b"rest"):
+            client.send(cut)
+            await client.writer.drain()
+        descriptor, unread = await asyncio.wait_for(handed.get(), 10)
+        socket.socket(fileno=descriptor).close()
+        assert unread == odd % b"lb" + b"rest"
+        client = await connect()
+        client.send(odd % b"a")
+        assert (await client.response())[0] == 400
+        assert await client.closed() == b""
+
+
 async def test_what_was_read_before_an_adoption_comes_first() -> None:
     async with serving(echo) as (server, _):
         near, far = socket.socketpair()

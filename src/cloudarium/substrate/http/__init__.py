@@ -26,7 +26,7 @@ The server (the gateway's)
 Health checks
     probe.probe(socket, request, timeout) -> ProbeResult           one request over one connected socket
 
-The pieces without I/O: syntax, fields, heads, request_reader, framing, chunked, desync, inspection, forwarding,
-trace, answers, h2_guard. The seam between a client's side and a target's: streams. Import from the modules; this
-package imports none of them, so that HTTP/2 costs nothing before it is spoken.
+The pieces without I/O: syntax, fields, request_fields, heads, request_reader, framing, request_framing, chunked,
+desync, inspection, forwarding, trace, answers, h2_guard. The seam between a client's side and a target's: streams.
+Import from the modules; this package imports none of them, so that HTTP/2 costs nothing before it is spoken.
 """

@@ -70,7 +70,7 @@ class ClientSocket(asyncio.Protocol):
         self._listener: Listener | None = port if isinstance(port, Listener) else None
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.info: ConnectionInfo = cast(ConnectionInfo, None)
-        self._reader = RequestReader()
+        self._reader = RequestReader(forgiving=True)
         self._prepared: Prepared | None = None
         self._repeatable = False
         """Whether a request with the same field block may take the short way."""

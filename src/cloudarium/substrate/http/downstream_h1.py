@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 from cloudarium.substrate.http.answers import error_page, render_h1
 from cloudarium.substrate.http.chunked import ChunkedBody
 from cloudarium.substrate.http.client_responses import LINGER, AnsweringClient
-from cloudarium.substrate.http.desync import Tier, isolates
+from cloudarium.substrate.http.desync import Tier
 from cloudarium.substrate.http.exchange import Exchange
 from cloudarium.substrate.http.faults import Fault, ProtocolError
 from cloudarium.substrate.http.fields import parse_plain_fields
 from cloudarium.substrate.http.forwarding import Prepared, render_request_head
-from cloudarium.substrate.http.framing import CHUNKED, RequestFraming
+from cloudarium.substrate.http.framing import CHUNKED
 from cloudarium.substrate.http.inspection import Refused, inspect
+from cloudarium.substrate.http.request_framing import RequestFraming
 from cloudarium.substrate.http.routing import Forward
 from cloudarium.substrate.http.syntax import (
     LOOKALIKE,
@@ -250,16 +251,15 @@ class DownstreamH1(AnsweringClient):
         if idle:
             connection = self._upstream = idle.pop()
             exchange.sent_at = exchange.received_at
-            isolated = framing is not None and framing.isolate
-            connection.start(self, request, self._body is None, isolated, exchange.method != b"HEAD")
+            closes = framing is not None and framing.closes_target
+            connection.start(self, request, self._body is None, closes, exchange.method != b"HEAD")
         else:
             self._dial(exchange)
 
     def _start(self, connection: UpstreamH1, exchange: Exchange, now: float) -> None:
         self._upstream = connection
         exchange.sent_at = now
-        isolated = isolates(exchange.listener.settings.desync, exchange.tier)
-        connection.start(self, self._request, self._body is None, isolated, exchange.method != b"HEAD")
+        connection.start(self, self._request, self._body is None, exchange.closes_target, exchange.method != b"HEAD")
 
     def _dial(self, exchange: Exchange) -> None:
         upstream = self._decision.upstream
@@ -337,7 +337,7 @@ class DownstreamH1(AnsweringClient):
             self.info, listener, listener.router, b"-", b"-", 11, self._reader.headers, self.engine.now()
         )
         exchange.received_bytes = len(data) - start
-        exchange.classification_reason = ""
+        exchange.tier, exchange.classification_reason = error.verdict
         self._keep_alive = False
         self.failed(error.fault)
         return len(data)

@@ -17,9 +17,10 @@ from cloudarium.substrate.http.forwarding import (
     end_to_end_request_fields,
     render_request_head,
 )
-from cloudarium.substrate.http.framing import CHUNKED, RequestFraming
+from cloudarium.substrate.http.framing import CHUNKED
 from cloudarium.substrate.http.h2_sender import HIGH_WATER, LOW_WATER
 from cloudarium.substrate.http.heads import ResponseHead
+from cloudarium.substrate.http.request_framing import RequestFraming
 from cloudarium.substrate.http.routing import Decision, Fail, Forward, Reset, Respond
 from cloudarium.substrate.http.trace import new_trace
 from cloudarium.substrate.http.upstream import ProtocolVersion, Upstream

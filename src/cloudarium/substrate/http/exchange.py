@@ -76,6 +76,8 @@ class Exchange:
     """Whether it became a tunnel (WebSocket)."""
     invalid_dropped: bool = False
     """Whether fields with invalid names were left out of what the target got."""
+    closes_target: bool = False
+    """Whether the target's connection is closed afterwards (desync mitigation)."""
     note: Any = None
     """The router's own; the engine never touches it."""
 
@@ -98,7 +100,7 @@ class Exchange:
         self.target = target
         """The request target in origin form: path and query as sent."""
         self.version = version
-        """10, 11 or 20."""
+        """9, 10, 11 or 20."""
         self.headers = headers
         self.received_at = received_at
         """When the request's head was complete."""

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from cloudarium.substrate.http.desync import COMPLIANT, Verdict
+
 
 class Fault(StrEnum):
     """What ended an exchange other than well; the value is a short English text for logs."""
@@ -70,9 +72,13 @@ STATUS_OF_FAULT: dict[Fault, int] = {
 class ProtocolError(Exception):
     """What a peer sent is not HTTP as the engine takes it. The only exception parsers raise."""
 
-    def __init__(self, status: int, reason: str, fault: Fault = Fault.BAD_REQUEST) -> None:
+    def __init__(
+        self, status: int, reason: str, fault: Fault = Fault.BAD_REQUEST, verdict: Verdict = COMPLIANT
+    ) -> None:
         super().__init__(reason)
         self.status = status
         """The status a server answers with."""
         self.reason = reason
         self.fault = fault
+        self.verdict = verdict
+        """How the request is classified, where it got that far."""

@@ -1,6 +1,7 @@
 """Field blocks ("headers"): parsed once, kept as sent, looked up by lower-case name."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from cloudarium.substrate.http.desync import Tier
@@ -11,7 +12,6 @@ from cloudarium.substrate.http.syntax import (
     FORWARDED,
     HOP_BY_HOP,
     HOST,
-    LOOKALIKE,
     LOOSE_FIELD,
     ORDINARY_NAMES,
     REPEATED,
@@ -30,6 +30,9 @@ class Headers:
     What a proxy must know of every message is found at once; the rest is split only when somebody asks, because most
     messages pass without anybody looking.
     """
+
+    hidden: Sequence[tuple[bytes, bytes]] = ()
+    """(name, value) of what is no field, but might be taken for one that frames the message."""
 
     __slots__ = ("_found", "_items", "_values", "kinds", "marked", "plain", "reason", "tier")
 
@@ -52,6 +55,11 @@ class Headers:
         if self._items is None:
             self._items = [(name, line[len(name) + 1 :].strip(_PADDING)) for line, name in self._found]
         return self._items
+
+    @property
+    def received(self) -> list[tuple[bytes, bytes]]:
+        """(line as it came, the name in it) of every field of a parsed message, in order."""
+        return self._found
 
     @property
     def values(self) -> dict[bytes, bytes]:
@@ -107,21 +115,23 @@ class Headers:
                 self._mark(name, line[len(name) + 1 :].strip(_PADDING), line)
 
 
-def parse_request_fields(block: bytes) -> Headers:
-    """A request's field block, its lines and the empty line after them each ended by CRLF → Headers.
+class PiecedHeaders(Headers):
+    """Fields put together one by one, with the lines in which they came, which need not be theirs alone.
 
-    Blocks without fault take a fast way; others are classified line by line (see `desync`).
-
-    Raises:
-        ProtocolError: 400 where the lines cannot be told apart safely: bare LF, folded lines, white space before the
-            colon (RFC 9112 section 5.1 and 2.2), no colon, no name; or a field is larger than 16 KiB.
+    A line that holds no field has an empty name. Every line ends with CRLF, however it was sent.
     """
-    headers = parse_plain_fields(block)
-    if headers is None:
-        return _parse_suspect_fields(block)
-    if headers.kinds & LOOKALIKE:
-        headers.tier, headers.reason = Tier.AMBIGUOUS, "SuspiciousHeader"
-    return headers
+
+    __slots__ = ("_received", "hidden")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._received: list[tuple[bytes, bytes]] = []
+        self.hidden: list[tuple[bytes, bytes]] = []
+
+    @property
+    def received(self) -> list[tuple[bytes, bytes]]:
+        """As of all headers."""
+        return self._received
 
 
 def parse_response_fields(block: bytes) -> Headers:
@@ -152,43 +162,6 @@ def parse_plain_fields(block: bytes, pattern: re.Pattern[bytes] = STRICT_FIELD) 
     return headers
 
 
-def _parse_suspect_fields(block: bytes) -> Headers:
-    headers = Headers()
-    for line in block[:-4].split(b"\r\n") if len(block) > 2 else []:
-        _add_suspect(headers, line)
-    return headers
-
-
-def _add_suspect(headers: Headers, line: bytes) -> None:
-    if b"\n" in line:
-        raise ProtocolError(400, "a line feed without carriage return")
-    if line[:1] in (b" ", b"\t"):
-        raise ProtocolError(400, "a folded header field")
-    if len(line) > FIELD_LIMIT:
-        raise ProtocolError(400, "a header field is too large", Fault.HEADER_TOO_LARGE)
-    name, colon, value = line.partition(b":")
-    if not colon:
-        raise ProtocolError(400, "a header field without colon")
-    if not name.strip():
-        raise ProtocolError(400, "a header field without name")
-    if name != name.rstrip():
-        raise ProtocolError(400, "white space before the colon of a header field")
-    value = value.strip(_PADDING)
-    headers.add(name, value)
-    if b"\x00" in line or b"\r" in line:
-        _worsen(headers, Tier.SEVERE, "BadHeader")
-    _, kind = field_kind(name)
-    if kind & LOOKALIKE:
-        _worsen(headers, Tier.AMBIGUOUS, "SuspiciousHeader")
-    elif STRICT_FIELD.fullmatch(line + b"\r\n") is None:
-        _worsen(headers, Tier.ACCEPTABLE, "NonCompliantHeader")
-
-
-def _worsen(headers: Headers, tier: Tier, reason: str) -> None:
-    if tier > headers.tier:
-        headers.tier, headers.reason = tier, reason
-
-
 def without_unlistenable(headers: Headers) -> Headers:
     """The headers without those whose names are not letters, digits and hyphens (drop_invalid_header_fields).
 
@@ -196,9 +169,10 @@ def without_unlistenable(headers: Headers) -> Headers:
     """
     if not headers.kinds & UNLISTENABLE:
         return headers
-    kept = Headers()
+    kept = PiecedHeaders()
     kept.tier, kept.reason = headers.tier, headers.reason
     for name, value in headers.items:
         if not field_kind(name)[1] & UNLISTENABLE:
             kept.add(name, value)
+    kept.received.extend(line for line in headers.received if not field_kind(line[1])[1] & UNLISTENABLE)
     return kept

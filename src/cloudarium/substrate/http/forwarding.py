@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cloudarium.substrate.http.fields import Headers, without_unlistenable
-from cloudarium.substrate.http.framing import CHUNKED, RequestFraming, connection_options
+from cloudarium.substrate.http.framing import CHUNKED, connection_options
+from cloudarium.substrate.http.request_framing import RequestFraming
 from cloudarium.substrate.http.routing import ForwardedForMode, ListenerSettings
 from cloudarium.substrate.http.syntax import (
     EXPECT,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 FORWARDED_ADDRESSES_LIMIT: Final = 30
 _HARMLESS_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_WRITTEN: Final = HOST | EXPECT | FORWARDED
+"""Fields that the engine writes itself."""
 
 
 class Prepared:
@@ -162,14 +165,24 @@ def forwarded_host(headers: Headers, settings: ListenerSettings) -> bytes:
 
 def end_to_end_request_fields(headers: Headers, options: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
     """The client's fields that are neither the connection's nor written by the engine; framing fields included."""
-    written = HOST | EXPECT | FORWARDED
     kept = []
     for name, value in headers.items:
         lower, kind = field_kind(name)
-        if kind & (HOP_BY_HOP | written) or lower in options:
+        # A Connection field that names Content-Length must not part a body from its length.
+        if kind & (HOP_BY_HOP | _WRITTEN) or (lower in options and not kind & FRAMING):
             continue
         kept.append((name, value))
     return kept
+
+
+def lines_as_received(headers: Headers, options: frozenset[bytes]) -> bytes:
+    """What `end_to_end_request_fields` are of, each line as it came; Transfer-Encoding too."""
+    kept = []
+    for line, name in headers.received:
+        lower, kind = field_kind(name)
+        if kind & FRAMING or not (kind & (HOP_BY_HOP | _WRITTEN) or lower in options):
+            kept.append(line)
+    return b"".join(kept)
 
 
 def upgrade_wanted(headers: Headers) -> bytes | None:
@@ -181,10 +194,12 @@ def upgrade_wanted(headers: Headers) -> bytes | None:
 
 
 def render_framing(framing: RequestFraming, prepared: Prepared) -> tuple[bytes, bytes]:
-    """(`rest` without doubtful framing fields, the framing line to add); Transfer-Encoding is never in `rest`."""
-    rest = prepared.rest
+    """(The client's fields, the framing line to add)."""
+    if framing.as_received:
+        return lines_as_received(prepared.headers, connection_options(prepared.headers)), b""
+    rest = prepared.rest  # Transfer-Encoding is never in it
     if framing.rewrite:
-        fields = end_to_end_request_fields(prepared.headers, frozenset())
+        fields = end_to_end_request_fields(prepared.headers, connection_options(prepared.headers))
         kept = [field for field in fields if not field_kind(field[0])[1] & FRAMING]
         rest = b"".join([b"%b: %b\r\n" % field for field in kept])
     if framing.length == CHUNKED:
@@ -213,10 +228,10 @@ def render_request_head(
     if framing is not None:
         rest, framing_line = render_framing(framing, prepared)
         extra += framing_line
-        if framing.isolate:
-            extra += b"Connection: close\r\n"
-        elif prepared.upgrade is not None:
+        if prepared.upgrade is not None and not framing.isolate:
             extra += b"Connection: upgrade\r\nUpgrade: %b\r\n" % prepared.upgrade
+        elif framing.closes_target:
+            extra += b"Connection: close\r\n"
     return b"".join(
         (
             exchange.method,

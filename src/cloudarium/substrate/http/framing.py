@@ -1,10 +1,9 @@
-"""Where a message's body ends (RFC 9112 section 6), and whether its connection can be used again."""
+"""Where a response's body ends (RFC 9112 section 6), and whether a message's connection can be used again."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from cloudarium.substrate.http.desync import Tier
-from cloudarium.substrate.http.faults import Fault, ProtocolError
+from cloudarium.substrate.http.faults import ProtocolError
 from cloudarium.substrate.http.fields import Headers
 from cloudarium.substrate.http.syntax import CODING, CONNECTION, FRAMING, LENGTH, REPEATED
 
@@ -13,84 +12,13 @@ CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,19}")
-_CODINGS: Final = frozenset({b"chunked", b"identity"})
-_KNOWN_UNSUPPORTED_CODINGS: Final = frozenset({b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress"})
 
 
-class RequestFraming(NamedTuple):
-    """The body of a request, and what its framing fields say of the request."""
-
-    length: int
-    """Bytes, or CHUNKED."""
-    tier: Tier = Tier.COMPLIANT
-    reason: str = "Compliant"
-    rewrite: bool = False
-    """Whether the framing fields must be written anew instead of being passed on."""
-    isolate: bool = False
-    """Whether both connections are to be closed after the exchange (set by `inspection`)."""
-
-
-NO_REQUEST_BODY: Final = RequestFraming(NO_BODY)
-
-
-def request_framing(method: bytes, minor: int, headers: Headers) -> RequestFraming:
-    """How long the request's body is.
-
-    Severe cases are returned, not raised, so that they can be logged with AWS's reason; their length means nothing.
-
-    Raises:
-        ProtocolError: 501 for a transfer coding that AWS's load balancers do not support.
+def transfer_codings(values: list[bytes]) -> list[bytes]:
+    """The lower-case codings of Transfer-Encoding fields. Only space and tab are white space around them (RFC 9110
+    section 5.6.3): a coding behind a vertical tab is another one, which nobody knows.
     """
-    kinds = headers.kinds
-    if not kinds & FRAMING:
-        return NO_REQUEST_BODY
-    if kinds & LENGTH and not kinds & (REPEATED | CODING) and method != b"GET" and method != b"HEAD":
-        value = headers.marked[b"content-length"]
-        if len(value) <= 15 and value.isdigit():
-            return RequestFraming(int(value))
-    codings = transfer_codings(headers)
-    lengths = headers.get_all(b"content-length")
-    severe = _severe_reason(codings, lengths)
-    if severe:
-        return RequestFraming(NO_BODY, Tier.SEVERE, severe)
-    if any(coding in _KNOWN_UNSUPPORTED_CODINGS for coding in codings):
-        raise ProtocolError(501, "the transfer coding is not supported", Fault.TRANSFER_ENCODING_NOT_SUPPORTED)
-    bodiless = method in (b"GET", b"HEAD")
-    chunked = b"chunked" in codings
-    length = CHUNKED if chunked else int(lengths[0]) if lengths else NO_BODY
-    rewrite = bool(codings and lengths) or len(lengths) > 1 or b"identity" in codings
-    if codings and (bodiless or minor == 0):
-        return RequestFraming(length, Tier.AMBIGUOUS, "UndefinedTransferEncodingSemantics", rewrite)
-    if chunked and lengths:
-        return RequestFraming(length, Tier.AMBIGUOUS, "BothTeClPresent", True)
-    if len(lengths) > 1:
-        return RequestFraming(length, Tier.AMBIGUOUS, "DuplicateContentLength", True)
-    if bodiless and lengths:
-        if length == 0:
-            return RequestFraming(length, Tier.ACCEPTABLE, "GetHeadZeroContentLength", rewrite)
-        return RequestFraming(length, Tier.AMBIGUOUS, "UndefinedContentLengthSemantics", rewrite)
-    return RequestFraming(length, rewrite=rewrite)
-
-
-def transfer_codings(headers: Headers) -> list[bytes]:
-    """The lower-case codings of every Transfer-Encoding field. Only space and tab are white space around them
-    (RFC 9110 section 5.6.3): a coding behind a vertical tab is another one, which nobody knows.
-    """
-    return [c.strip(b" \t").lower() for value in headers.get_all(b"transfer-encoding") for c in value.split(b",")]
-
-
-def _severe_reason(codings: list[bytes], lengths: list[bytes]) -> str:
-    if any(coding not in _CODINGS and coding not in _KNOWN_UNSUPPORTED_CODINGS for coding in codings):
-        return "BadTransferEncoding"
-    if codings.count(b"chunked") > 1:
-        return "MultipleTransferEncodingChunked"
-    if b"chunked" in codings and codings[-1] != b"chunked":
-        return "BadTransferEncoding"
-    if any(_LENGTH.fullmatch(length) is None or int(length) >= 1 << 63 for length in lengths):
-        return "BadContentLength"
-    if len({int(length) for length in lengths}) > 1:
-        return "MultipleContentLength"
-    return ""
+    return [coding.strip(b" \t").lower() for value in values for coding in value.split(b",")]
 
 
 def response_length(status: int, headers: Headers) -> int:
@@ -108,7 +36,7 @@ def response_length(status: int, headers: Headers) -> int:
         value = headers.marked[b"content-length"]
         if len(value) <= 15 and value.isdigit():
             return int(value)
-    codings = transfer_codings(headers)
+    codings = transfer_codings(headers.get_all(b"transfer-encoding"))
     if codings and codings != [b"identity"]:
         if codings != [b"chunked"]:
             raise ProtocolError(502, "the response's transfer coding is not supported")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cloudarium.substrate.http.desync import Tier
+from cloudarium.substrate.http.desync import COMPLIANT, Tier, Verdict, worst
 from cloudarium.substrate.http.faults import Fault, ProtocolError
 from cloudarium.substrate.http.fields import Headers, parse_response_fields
 from cloudarium.substrate.http.framing import CHUNKED, connection_options, keeps_alive, response_length
@@ -19,42 +19,54 @@ from cloudarium.substrate.http.syntax import (
 
 _METHOD_LIMIT: Final = 127
 _KEEP_ALIVE: Final = frozenset({b"keep-alive"})
+_HTTP_0_9: Final = b"HTTP/0.9"
 
 
-def parse_request_line(line: bytes) -> tuple[bytes, bytes, int, Tier, str]:
-    """A request line that is not strictly right → (method, target, minor version, tier, reason).
+def parse_request_line(line: bytes, forgiving: bool) -> tuple[bytes, bytes, int, Verdict]:
+    """A request line that is not strictly right, without its end → (method, target, minor version, verdict).
 
     The strictly right ones are matched by syntax.STRICT_REQUEST_LINE, which is faster; this is for the others.
+    HTTP/0.9, which only a forgiving reader takes, has the minor version -1.
 
     Raises:
-        ProtocolError: 400 when it is no request line at all, 505 for another major version.
+        ProtocolError: 400 when there is nothing to ask for in it, 505 for another major version.
     """
-    if b"\n" in line:
-        raise ProtocolError(400, "a line feed without carriage return")
-    method, space, rest = line.partition(b" ")
-    target, second_space, version = rest.rpartition(b" ")
-    if not space or not second_space or not method or not target.strip():
-        raise ProtocolError(400, "the request line is malformed")
+    text = line.rstrip(b" \t") if forgiving else line
+    method, _, rest = text.partition(b" ")
+    target, space, version = rest.rpartition(b" ")
+    if not space and forgiving and not rest.startswith(b"HTTP/"):
+        target, version = rest, _HTTP_0_9
+    good_method = TOKEN.fullmatch(method) is not None
+    if not method or not target.strip():
+        verdict = (Tier.AMBIGUOUS, "MissingUri") if good_method else (Tier.SEVERE, "BadMethod")
+        raise ProtocolError(400, "the request line is malformed", verdict=verdict)
     if len(method) > _METHOD_LIMIT:
         raise ProtocolError(400, "the method is too long")
-    tier, reason = Tier.COMPLIANT, "Compliant"
-    if TOKEN.fullmatch(method) is None:
-        return method, target, 1, Tier.SEVERE, "BadMethod"
-    if b"\x00" in target or b"\r" in target:
-        return method, target, 1, Tier.SEVERE, "BadUri"
-    if any(character < 0x20 or character >= 0x7F for character in target):
-        tier, reason = Tier.AMBIGUOUS, "AmbiguousUri"
-    elif b" " in target:
-        tier, reason = Tier.ACCEPTABLE, "SpaceInUri"
+    minor, of_version = _version(version, forgiving)
+    if text != line:
+        of_version = worst((Tier.ACCEPTABLE, "NonCompliantVersion"), of_version)
+    of_method = COMPLIANT if good_method else (Tier.SEVERE, "BadMethod")
+    return method, target, minor, worst(of_method, of_version, _target_verdict(target))
+
+
+def _version(version: bytes, forgiving: bool) -> tuple[int, Verdict]:
     if version in (b"HTTP/1.1", b"HTTP/1.0"):
-        return method, target, version[-1] - 48, tier, reason
+        return version[-1] - 48, COMPLIANT
+    if version == _HTTP_0_9 and forgiving:
+        return -1, (Tier.ACCEPTABLE, "NonCompliantVersion")
     if version[:7] == b"HTTP/1." and len(version) == 8 and version[7:].isdigit():
-        if tier is Tier.COMPLIANT:
-            tier, reason = Tier.ACCEPTABLE, "NonCompliantVersion"
-        return method, target, 1, tier, reason
-    if version[:5] == b"HTTP/" and version[5:6].isdigit() and version[5:6] != b"1":
+        return 1, (Tier.ACCEPTABLE, "NonCompliantVersion")
+    if version[:5] == b"HTTP/" and version[5:6].isdigit() and version[5:6] >= b"2":
         raise ProtocolError(505, "the HTTP version is not supported", Fault.VERSION_NOT_SUPPORTED)
-    return method, target, 1, Tier.SEVERE, "BadVersion"
+    return 1, (Tier.SEVERE, "BadVersion")
+
+
+def _target_verdict(target: bytes) -> Verdict:
+    if b"\x00" in target or b"\r" in target:
+        return Tier.SEVERE, "BadUri"
+    if any(character < 0x20 or character == 0x7F for character in target):
+        return Tier.AMBIGUOUS, "AmbiguousUri"
+    return (Tier.ACCEPTABLE, "SpaceInUri") if b" " in target else COMPLIANT
 
 
 class ResponseHead:

@@ -1,12 +1,17 @@
-"""What a request must pass that is not plainly in order, before it is routed."""
+"""What a request must pass that is not plainly in order, before it is routed.
+
+Its class comes first, as the desync mitigation mode has it. Whatever the mode, a request is refused that cannot be
+served: its end cannot be known (`request_framing`), there is no telling whom it is for, or it asks for what load
+balancers do not do.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudarium.substrate.http.desync import isolates, refuses
-from cloudarium.substrate.http.faults import Fault, ProtocolError
-from cloudarium.substrate.http.framing import RequestFraming, request_framing
+from cloudarium.substrate.http.desync import isolates, passes_as_received, refuses, worst
+from cloudarium.substrate.http.faults import Fault
+from cloudarium.substrate.http.request_framing import RequestFraming, request_framing
 
 if TYPE_CHECKING:
     from cloudarium.substrate.http.exchange import Exchange
@@ -31,20 +36,24 @@ def inspect(
     Raises:
         Refused: it must not be routed.
     """
-    try:
-        framing = request_framing(exchange.method, reader.minor, prepared.headers)
-    except ProtocolError as error:
-        raise Refused(error.fault) from None
-    verdicts = ((reader.tier, reader.reason), (prepared.headers.tier, prepared.headers.reason), framing[1:3])
-    exchange.tier, exchange.classification_reason = max(verdicts, key=lambda verdict: verdict[0])
-    if refuses(settings.desync, exchange.tier):
+    mode, headers = settings.desync, prepared.source
+    framing = request_framing(exchange.method, reader.minor, headers)
+    # http-desync-guardian names the reason of the fields before that of the request line.
+    tier, reason = worst((headers.tier, headers.reason), framing[1:3], (reader.tier, reader.reason))
+    exchange.tier, exchange.classification_reason = tier, reason
+    if refuses(mode, tier):
         raise Refused(Fault.DESYNC)
+    if framing.fault is not None:
+        raise Refused(framing.fault)
     _check_host(reader.minor, prepared)
     _check_target(exchange)
     if prepared.too_many_addresses:
         raise Refused(Fault.TOO_MANY_FORWARDED_ADDRESSES)
-    if isolates(settings.desync, exchange.tier):
-        framing = framing._replace(isolate=True)
+    # HTTP/0.9 knows no second request on a connection.
+    isolate, as_received = isolates(mode, tier) or reader.minor < 0, passes_as_received(mode, tier)
+    if isolate or as_received:
+        exchange.closes_target = True
+        framing = framing._replace(isolate=isolate, as_received=as_received)
     return framing
 
 

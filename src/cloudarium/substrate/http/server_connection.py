@@ -12,9 +12,10 @@ from cloudarium.substrate.http.answers import http_date, phrase
 from cloudarium.substrate.http.body_stream import BodyStream
 from cloudarium.substrate.http.chunked import LAST_CHUNK, ChunkedBody, encode_chunk
 from cloudarium.substrate.http.desync import Tier
-from cloudarium.substrate.http.faults import ProtocolError
-from cloudarium.substrate.http.framing import CHUNKED, keeps_alive, request_framing
+from cloudarium.substrate.http.faults import STATUS_OF_FAULT, ProtocolError
+from cloudarium.substrate.http.framing import CHUNKED, keeps_alive
 from cloudarium.substrate.http.messages import Request, Response
+from cloudarium.substrate.http.request_framing import request_framing
 from cloudarium.substrate.http.request_reader import RequestReader
 from cloudarium.substrate.http.syntax import EXPECT
 from cloudarium.substrate.http.wheel import NO_DEADLINE
@@ -153,12 +154,13 @@ class ServerConnection(asyncio.Protocol):
                     self._hand_on(hand_on, data[start:])
                     return len(data)
             framing = request_framing(reader.method, reader.minor, headers)
+            if framing.fault is not None:
+                raise ProtocolError(STATUS_OF_FAULT[framing.fault], framing.fault.value, framing.fault)
             severe = Tier.SEVERE in (reader.tier, headers.tier, framing.tier)
             if severe or framing.rewrite or len(hosts) > 1 or (reader.minor and not hosts):
                 raise ProtocolError(400, "the request is ambiguous")
         except ProtocolError as error:
-            self._refuse(error)
-            return len(data)
+            return self._take_odd_head(data, start, error)
         request = Request(reader.method, reader.target, 10 + reader.minor, headers, b"", self._peer)
         request.received_bytes = end - start
         self._request = request
@@ -169,6 +171,26 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._handle(request)
         return end
+
+    def _take_odd_head(self, data: bytes, start: int, error: ProtocolError) -> int:
+        """Refuse it; unless it is for somebody else, who may well take it."""
+        server, reader = self._server, RequestReader(forgiving=True)
+        if server.divert is not None:
+            try:
+                end = reader.read(data, start)
+            except ProtocolError:
+                end = len(data)
+            if end == start:  # not all of it has come
+                if not self._head_begun:
+                    self._head_begun = True
+                    self.deadline = server.wheel.time + server.limits.head_timeout
+                return start
+            hand_on = server.divert(reader.headers.marked.get(b"host", b""))
+            if hand_on is not None:
+                self._hand_on(hand_on, data[start:])
+                return len(data)
+        self._refuse(error)
+        return len(data)
 
     def _begin_body(self, request: Request, length: int) -> None:
         self._size = 0

@@ -65,8 +65,8 @@ _NAMES_KEPT: Final = 4096
 KNOWN_NAMES: dict[bytes, tuple[bytes, int]] = {}
 ORDINARY_NAMES: Final[set[bytes]] = set()
 """Names, as sent, that were seen to have no kind."""
-_NOT_A_LETTER: Final = re.compile(rb"[^a-z]+")
-_LOOKALIKES: Final = frozenset({b"transferencoding", b"contentlength"})
+_NEITHER_LETTER_NOR_DIGIT: Final = re.compile(rb"[^0-9a-z]+")
+_BARE: Final = {b"transferencoding": b"transfer-encoding", b"contentlength": b"content-length"}
 
 
 def field_kind(name: bytes) -> tuple[bytes, int]:
@@ -76,7 +76,7 @@ def field_kind(name: bytes) -> tuple[bytes, int]:
         return known
     lower = name.lower()
     kind = _KINDS.get(lower, 0)
-    if not kind & FRAMING and _resembles_framing(lower):
+    if not kind & FRAMING and resembled(lower):
         kind |= LOOKALIKE
     if LISTENABLE_FIELD_NAME.fullmatch(name) is None:
         kind |= UNLISTENABLE
@@ -87,17 +87,16 @@ def field_kind(name: bytes) -> tuple[bytes, int]:
     return lower, kind
 
 
-def _resembles_framing(lower: bytes) -> bool:
-    """Whether common clean-ups would turn the name into Content-Length or Transfer-Encoding.
+def resembled(lower: bytes) -> bytes:
+    """The framing field that the name is, or that common clean-ups would turn it into; empty when there is none.
 
-    The idea is http-desync-guardian's SuspiciousHeader: unicode letters that fold to ASCII, and anything that is not
-    a letter taken away; also the name followed by a further word after white space.
+    The idea is http-desync-guardian's SuspiciousHeader: unicode letters that fold to ASCII, and anything that is
+    neither letter nor digit taken away; also the name followed by a further word after white space.
     """
     if len(lower) < 13:
-        return False
+        return b""
     folded = lower.replace(b"\xc5\xbf", b"s").replace(b"\xc4\xb1", b"i")
-    letters = _NOT_A_LETTER.sub(b"", folded)
-    if letters in _LOOKALIKES:
-        return True
-    first = folded.split()[0] if folded.split() else b""
-    return first != folded and _NOT_A_LETTER.sub(b"", first) in _LOOKALIKES
+    meant = _BARE.get(_NEITHER_LETTER_NOR_DIGIT.sub(b"", folded))
+    if meant is None:
+        meant = _BARE.get(_NEITHER_LETTER_NOR_DIGIT.sub(b"", folded.split(None, 1)[0])) if folded.strip() else None
+    return meant or b""

@@ -9,8 +9,6 @@ import re
 from functools import lru_cache
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
-
-
 _RUN = re.compile(r"[^\W_]+")
 
 
@@ -40,9 +38,10 @@ def _as_written(term: str) -> frozenset[int]:
 
 def contains(name: str, term: str) -> bool:
     """Whether a term's words follow each other among the name's words, or the term is the whole name."""
-    wanted, there = words(term), words(name)
-    if not wanted:
+    wanted = words(term)
+    if not wanted or (name.isascii() and not _may_contain(name.lower(), wanted)):
         return False
+    there = words(name)
     if "".join(wanted) == "".join(there):
         return True
     size, exact = len(wanted), _as_written(term)
@@ -50,3 +49,13 @@ def contains(name: str, term: str) -> bool:
         there[at : at + size] == wanted and all(cased(name)[at + place] == cased(term)[place] for place in exact)
         for at in range(len(there) - size + 1)
     )
+
+
+def _may_contain(name: str, wanted: tuple[str, ...]) -> bool:
+    """Whether a lower-case name is worth being cut into words: a search looks at very many, and most have nothing."""
+    first = wanted[0]
+    if first in name:
+        return True
+    whole = "".join(wanted)
+    begins = name[:1] == whole[0] or not name[:1].isalnum()
+    return begins and len(name) >= len(whole) and "".join(_RUN.findall(name)) == whole

@@ -153,7 +153,7 @@ class NodeRouter:
         scheme = exchange.listener.settings.scheme
         target = (note.original_target if note is not None else b"") or exchange.target
         host = host_name(exchange.host) or "-"
-        version = "HTTP/2.0" if exchange.version == 20 else f"HTTP/1.{exchange.version - 10}"
+        version = f"HTTP/{exchange.version // 10}.{exchange.version % 10}"
         method = exchange.method.decode("latin-1")
         url = f"{scheme}://{host}:{self._port}{target.decode('latin-1')}"
         entry = LogEntry(

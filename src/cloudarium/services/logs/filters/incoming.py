@@ -1,7 +1,7 @@
 """Every batch of PutLogEvents passes here, right after it was stored.
 
-Metric filters and live tails see the batch itself. Subscriptions and audits are only woken: they read on from where
-they were, so that nothing is lost when the cloud dies in between.
+Metric filters and live tails see the batch itself. Subscriptions, audits and what extracts embedded metrics are only
+woken: they read on from where they were, so that nothing is lost when the cloud dies in between.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.metrics import Bucket, MetricKey
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.filters.audits import Audits
+from cloudarium.services.logs.filters.embedded import Embedded
 from cloudarium.services.logs.filters.metrics import MetricFilters
 from cloudarium.services.logs.filters.subscriptions import Subscriptions
 from cloudarium.services.logs.filters.tails import Tails
@@ -30,6 +31,7 @@ class Incoming:
         self.metrics = MetricFilters(cloud)
         self.subscriptions = Subscriptions(cloud, storage)
         self.audits = Audits(cloud, storage)
+        self.embedded = Embedded(cloud, storage)
         self.tails = Tails(cloud)
         self._keys: dict[tuple[Scope, str], tuple[tuple[MetricKey, ...], tuple[MetricKey, ...]]] = {}
 
@@ -38,6 +40,7 @@ class Incoming:
         self.metrics.begin()
         self.subscriptions.begin()
         self.audits.begin()
+        self.embedded.begin()
 
     async def close(self) -> None:
         """Stop."""
@@ -66,12 +69,14 @@ class Incoming:
             self.metrics.see(scope, group, stream_name, batch)
             self.tails.see(scope, group, stream_name, batch)
         self.subscriptions.wake(scope, group, first)
+        self.embedded.see(scope, group, first, messages)
 
     def forget_group(self, scope: Scope, uid: str) -> None:
         """A group is deleted, and with it its filters."""
         self.metrics.forget_group(scope, uid)
         self.subscriptions.forget_group(scope, uid)
         self.audits.forget_group(scope, uid)
+        self.embedded.forget_group(scope, uid)
 
     def _count(self, scope: Scope, name: str, events: int, size: int) -> None:
         """The group's metrics and, without its name, the account's."""
