@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.unit.cloudformation.kinds.conftest import ACCOUNT, Api, Resource
+from tests.unit.cloudformation.kinds.ours.conftest import ACCOUNT, Api, Resource
 
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation.kinds.kind import Failed

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.cloudformation.kinds.conftest import ACCOUNT, Api, Resource
+from tests.unit.cloudformation.kinds.ours.conftest import ACCOUNT, Api, Resource
 
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation.kinds.kind import Failed

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.cloudformation.kinds.conftest import ACCOUNT, SCOPE, Api, Resource
+from tests.unit.cloudformation.kinds.ours.conftest import ACCOUNT, SCOPE, Api, Resource
 
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation.kinds.ecs import steadiness
