@@ -51,7 +51,7 @@ def create(ctx: Context, scope: Scope, name: str, settings: Mapping[str, Any]) -
         scan_on_push=bool((settings.get("imageScanningConfiguration") or {}).get("scanOnPush")),
         encryption=encryption,
         kms_key=key,
-        tags=tagging.from_request(tags),
+        tags=tagging.from_request(ctx.principal, tags),
         policy=policy,
         lifecycle_policy=lifecycle,
         lifecycle_set=ctx.clock.now() if lifecycle else 0.0,

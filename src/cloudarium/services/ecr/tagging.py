@@ -5,29 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.identity import Principal
+from cloudarium.kernel.tags import is_reserved
 
 MOST = 50
 
 
-def from_request(tags: Iterable[Mapping[str, str]], present: Mapping[str, str] | None = None) -> dict[str, str]:
+def from_request(
+    principal: Principal, tags: Iterable[Mapping[str, str]], present: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Tags of a request on top of those that are there."""
     merged = dict(present or {})
     for tag in tags:
         key, value = tag["Key"], tag.get("Value", "")
-        if not 1 <= len(key) <= 128 or key.lower().startswith("aws:"):
+        if not 1 <= len(key) <= 128 or is_reserved(key, principal):
             raise _invalid("tag key", key)
         if len(value) > 256:
             raise _invalid("tag value", value)
         merged[key] = value
-    if len(merged) > MOST:
-        message = f"The repository has too many tags: {len(merged)} (the limit is {MOST})"
+    # AWS's own do not count.
+    if (count := sum(not key.startswith("aws:") for key in merged)) > MOST:
+        message = f"The repository has too many tags: {count} (the limit is {MOST})"
         raise AwsError("TooManyTagsException", message)
     return merged
 
 
-def without(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+def without(principal: Principal, tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     """Tags less some, which need not be there."""
     gone = set(keys)
+    if reserved := sorted(key for key in gone if is_reserved(key, principal)):
+        raise _invalid("tag key", reserved[0])
     return {key: value for key, value in tags.items() if key not in gone}
 
 

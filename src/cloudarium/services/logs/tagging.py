@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.identity import Principal
+from cloudarium.kernel.tags import is_reserved
 from cloudarium.services.logs.errors import invalid
 
 MOST = 50
 
 
-def checked(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+def checked(principal: Principal, old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """``old`` with ``new`` added; raises when there are too many or one is AWS's own."""
-    if any(key.lower().startswith("aws:") for key in new):
-        raise invalid("Tag keys starting with aws: are reserved for system use.")
+    _refuse_reserved(principal, new)
     tags = {**old, **new}
-    if len(tags) > MOST:
+    # AWS's own do not count.
+    if sum(not key.startswith("aws:") for key in tags) > MOST:
         raise AwsError("TooManyTagsException", f"A resource can have no more than {MOST} tags.", 400)
     return tags
+
+
+def without(principal: Principal, tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """Tags less those of some keys; raises when one is AWS's own."""
+    gone = set(keys)
+    _refuse_reserved(principal, gone)
+    return {key: value for key, value in tags.items() if key not in gone}
+
+
+def _refuse_reserved(principal: Principal, keys: Iterable[str]) -> None:
+    if any(is_reserved(key, principal) for key in keys):
+        raise invalid("Tag keys starting with aws: are reserved for system use.")
 
 
 def tagged(tags: Mapping[str, str], key: str, values: Sequence[str]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cloudarium.kernel.context import Context
+from cloudarium.kernel.identity import Principal
+from cloudarium.kernel.tags import is_reserved
 from cloudarium.services.servicediscovery.errors import invalid_input, no_instance, no_namespace, no_service
 from cloudarium.services.servicediscovery.resources import Instance, MapService, Namespace, Operation, instance_key
 
@@ -58,9 +60,14 @@ def record_operation(ctx: Context, kind: str, status: str = "SUCCESS", **targets
     return operation.id
 
 
-def tags_of(request_tags: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def tags_of(principal: Principal, request_tags: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Tags of a request."""
     tags = {each["Key"]: each["Value"] for each in request_tags}
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise invalid_input("Tag keys that begin with aws: are reserved.")
+    refuse_reserved(principal, tags)
     return tags
+
+
+def refuse_reserved(principal: Principal, keys: Iterable[str]) -> None:
+    """Raise when one of the keys of tags is AWS's own."""
+    if any(is_reserved(key, principal) for key in keys):
+        raise invalid_input("Tag keys that begin with aws: are reserved.")

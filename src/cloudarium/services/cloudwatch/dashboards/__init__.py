@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from cloudarium.kernel.identity import PARTITION
 from cloudarium.kernel.store import Record, Scope
 
 
@@ -14,8 +17,14 @@ class Dashboard(Record, frozen=True, kw_only=True):
     name: str
     body: str
     modified: float
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def everywhere(account: str) -> Scope:
     """The scope of an account's dashboards: they belong to no region."""
     return Scope(account, "global")
+
+
+def dashboard_arn(account: str, name: str) -> str:
+    """The ARN of a dashboard, which names no region."""
+    return f"arn:{PARTITION}:cloudwatch::{account}:dashboard/{name}"

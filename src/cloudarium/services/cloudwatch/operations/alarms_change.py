@@ -1,4 +1,4 @@
-"""Alarms deleted, set to a state by hand, their actions switched off and on; tags."""
+"""Alarms deleted, set to a state by hand, their actions switched off and on."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudwatch.alarms import changes, tagging
+from cloudarium.services.cloudwatch.alarms import changes
 from cloudarium.services.cloudwatch.alarms.composites import find
 from cloudarium.services.cloudwatch.alarms.resources import Alarm, CompositeAlarm, MetricAlarm
-from cloudarium.services.cloudwatch.errors import invalid_value, validation
+from cloudarium.services.cloudwatch.errors import validation
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import (
         DeleteAlarmsInputTypeDef,
         DisableAlarmActionsInputTypeDef,
         EnableAlarmActionsInputTypeDef,
-        ListTagsForResourceInputTypeDef,
         SetAlarmStateInputTypeDef,
-        TagResourceInputTypeDef,
-        UntagResourceInputTypeDef,
     )
 
 
@@ -91,42 +88,3 @@ def _alarm(ctx: Context, name: str) -> Alarm:
     if alarm is None:
         raise AwsError("ResourceNotFound", f"Alarm {name} does not exist.", 404)
     return alarm
-
-
-# -- tags --------------------------------------------------------------------------------------------------------------
-
-
-def _tagged(ctx: Context, arn: str) -> Alarm:
-    alarm = find(ctx.cloud, ctx.scope, arn) if ":alarm:" in arn else None
-    if alarm is None:
-        members = {"ResourceType": arn.split(":", 6)[5] if arn.count(":") > 5 else "", "ResourceId": arn}
-        raise AwsError("ResourceNotFoundException", f"Unknown: {arn}", 404, members=members)
-    return alarm
-
-
-@operation(partial="alarms only")
-def tag_resource(ctx: Context, request: TagResourceInputTypeDef) -> Answer:
-    """Add or overwrite tags of an alarm."""
-    alarm = _tagged(ctx, request["ResourceARN"])
-    if problem := tagging.mistake(alarm.tags, [tag["Key"] for tag in request["Tags"]]):
-        raise invalid_value(problem)
-    tags = alarm.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-    changes.put(ctx.cloud, ctx.scope, alarm.replace(tags=tags))
-    return {}
-
-
-@operation(partial="alarms only")
-def untag_resource(ctx: Context, request: UntagResourceInputTypeDef) -> Answer:
-    """Remove tags of an alarm."""
-    alarm = _tagged(ctx, request["ResourceARN"])
-    gone = set(request["TagKeys"])
-    kept = {key: value for key, value in alarm.tags.items() if key not in gone}
-    changes.put(ctx.cloud, ctx.scope, alarm.replace(tags=kept))
-    return {}
-
-
-@operation(partial="alarms only")
-def list_tags_for_resource(ctx: Context, request: ListTagsForResourceInputTypeDef) -> Answer:
-    """The tags of an alarm."""
-    alarm = _tagged(ctx, request["ResourceARN"])
-    return {"Tags": [{"Key": key, "Value": value} for key, value in alarm.tags.items()]}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudwatch.alarms import arns, changes, composite, queries, tagging
+from cloudarium.services.cloudwatch import tagging
+from cloudarium.services.cloudwatch.alarms import arns, changes, composite, queries
 from cloudarium.services.cloudwatch.alarms.composites import COMPOSITES, above, find
 from cloudarium.services.cloudwatch.alarms.evaluator import BAND_COMPARISONS, TREATMENTS
 from cloudarium.services.cloudwatch.alarms.resources import (
@@ -179,7 +180,7 @@ def _common(ctx: Context, given: Mapping[str, Any], there: Alarm | None) -> dict
         for action in actions:
             if problem := arns.mistake(action, ctx.region, composite="AlarmRule" in given):
                 raise validation(problem)
-    if problem := tagging.mistake({}, [tag["Key"] for tag in given.get("Tags", ())]):
+    if problem := tagging.mistake(ctx.principal, {}, [tag["Key"] for tag in given.get("Tags", ())]):
         raise validation(problem)
     tags = {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
     return {

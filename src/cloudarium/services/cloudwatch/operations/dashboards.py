@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
-from cloudarium.kernel.errors import AwsError, NotThere
-from cloudarium.kernel.identity import PARTITION
+from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.paging import BadToken, position, token
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudwatch.dashboards import Dashboard, everywhere
+from cloudarium.services.cloudwatch import tagging
+from cloudarium.services.cloudwatch.dashboards import Dashboard, dashboard_arn, everywhere
 from cloudarium.services.cloudwatch.dashboards.validation import Finding, validate
 from cloudarium.services.cloudwatch.errors import invalid_value
 
@@ -31,15 +31,13 @@ _PAGE = 1_000
 _MOST_DELETED = 100
 
 
-@operation(partial="Tags are refused")
+@operation
 def put_dashboard(ctx: Context, request: PutDashboardInputTypeDef) -> Answer:
-    """Make a dashboard, or change all of it.
+    """Make a dashboard, or change all of it but its tags, which only a new one is given here.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
     """
     name, text = request["DashboardName"], request["DashboardBody"]
-    if "Tags" in request:
-        raise NotThere("Tags in cloudwatch:PutDashboard")
     if _NAME.fullmatch(name) is None:
         raise _invalid(
             f"The value {name} for field DashboardName contains invalid characters. "
@@ -58,8 +56,13 @@ def put_dashboard(ctx: Context, request: PutDashboardInputTypeDef) -> Answer:
     if errors:
         shown = json.dumps([{"dataPath": found.path, "message": found.message} for found in errors], indent=2)
         raise _invalid(f"The dashboard body is invalid, there are {len(errors)} validation errors:\n{shown}", errors)
-    dashboard = Dashboard(name=name, body=text, modified=ctx.clock.now())
-    ctx.table(Dashboard).put(everywhere(ctx.account), dashboard)
+    given = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+    if problem := tagging.mistake(ctx.principal, {}, [tag["Key"] for tag in request.get("Tags", ())]):
+        raise _invalid(problem)
+    table = ctx.table(Dashboard)
+    there = table.get(everywhere(ctx.account), name)
+    tags = there.tags if there is not None else given
+    table.put(everywhere(ctx.account), Dashboard(name=name, body=text, modified=ctx.clock.now(), tags=tags))
     return {"DashboardValidationMessages": _messages(findings)}
 
 
@@ -68,7 +71,7 @@ def get_dashboard(ctx: Context, request: GetDashboardInputTypeDef) -> Answer:
     """A dashboard's body, as it was put."""
     dashboard = _there(ctx, request["DashboardName"])
     return {
-        "DashboardArn": _arn(ctx, dashboard.name),
+        "DashboardArn": dashboard_arn(ctx.account, dashboard.name),
         "DashboardBody": dashboard.body,
         "DashboardName": dashboard.name,
     }
@@ -92,7 +95,7 @@ def list_dashboards(ctx: Context, request: ListDashboardsInputTypeDef) -> Answer
         "DashboardEntries": [
             {
                 "DashboardName": each.name,
-                "DashboardArn": _arn(ctx, each.name),
+                "DashboardArn": dashboard_arn(ctx.account, each.name),
                 "LastModified": datetime.fromtimestamp(each.modified, UTC),
                 "Size": len(each.body.encode()),
             }
@@ -122,10 +125,6 @@ def _there(ctx: Context, name: str) -> Dashboard:
     if found is None:
         raise AwsError("ResourceNotFound", f"Dashboard {name} does not exist", 404)
     return found
-
-
-def _arn(ctx: Context, name: str) -> str:
-    return f"arn:{PARTITION}:cloudwatch::{ctx.account}:dashboard/{name}"
 
 
 def _invalid(message: str, errors: Sequence[Finding] = ()) -> AwsError:

@@ -112,7 +112,7 @@ def _by_arn(ctx: Context, arn: str) -> tuple[Scope, Repository]:
 def tag_resource(ctx: Context, request: Request) -> Answer:
     """Add or overwrite tags of a repository."""
     scope, repository = _by_arn(ctx, request["resourceArn"])
-    tags = tagging.from_request(request["tags"], repository.tags)
+    tags = tagging.from_request(ctx.principal, request["tags"], repository.tags)
     ctx.table(Repository).put(scope, repository.replace(tags=tags))
     return {}
 
@@ -121,7 +121,7 @@ def tag_resource(ctx: Context, request: Request) -> Answer:
 def untag_resource(ctx: Context, request: Request) -> Answer:
     """Remove tags of a repository; keys that are not there are passed over."""
     scope, repository = _by_arn(ctx, request["resourceArn"])
-    tags = tagging.without(repository.tags, request["tagKeys"])
+    tags = tagging.without(ctx.principal, repository.tags, request["tagKeys"])
     ctx.table(Repository).put(scope, repository.replace(tags=tags))
     return {}
 

@@ -20,11 +20,11 @@ MOST = 50
 _NOTHING_ASSUMES_ROLES = "customRoleArn is kept and shown; no role is assumed for what a template does"
 
 
-def _settings(request: Request) -> dict[str, Any]:
+def _settings(ctx: Context, request: Request) -> dict[str, Any]:
     """A template's settings from a request, checked as they will be when a repository is made."""
     settings = {name: value for name, value in request.items() if name not in ("prefix", "resourceTags")}
     if "resourceTags" in request:
-        settings["resourceTags"] = tagging.to_response(tagging.from_request(request["resourceTags"]))
+        settings["resourceTags"] = tagging.to_response(tagging.from_request(ctx.principal, request["resourceTags"]))
     settings.setdefault("imageTagMutability", "MUTABLE")
     settings.setdefault("encryptionConfiguration", {"encryptionType": "AES256"})
     mutability.read_setting(settings)
@@ -70,7 +70,7 @@ def create_repository_creation_template(ctx: Context, request: Request) -> Answe
     if table.count(ctx.scope) >= MOST:
         raise limit(f"The number of repository creation templates has reached its limit of {MOST}")
     now = ctx.clock.now()
-    made = Template(prefix=prefix, settings=_settings(request), created=now, updated=now)
+    made = Template(prefix=prefix, settings=_settings(ctx, request), created=now, updated=now)
     table.put(ctx.scope, made)
     return {"registryId": ctx.account, "repositoryCreationTemplate": _shown(made)}
 
@@ -82,7 +82,7 @@ def update_repository_creation_template(ctx: Context, request: Request) -> Answe
     kept = dict(present.settings)
     if "imageTagMutability" in request:
         kept.pop("imageTagMutabilityExclusionFilters", None)
-    changed = present.replace(settings=_settings({**kept, **request}), updated=ctx.clock.now())
+    changed = present.replace(settings=_settings(ctx, {**kept, **request}), updated=ctx.clock.now())
     ctx.table(Template).put(ctx.scope, changed)
     return {"registryId": ctx.account, "repositoryCreationTemplate": _shown(changed)}
 

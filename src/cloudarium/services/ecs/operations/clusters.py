@@ -37,7 +37,7 @@ def create_cluster(ctx: Context, request: Request) -> Answer:
     providers = strategies.providers(ctx, request.get("capacityProviders") or ())
     default = strategies.check(ctx, request.get("defaultCapacityProviderStrategy") or (), attached=providers)
     configuration = _configuration(request.get("configuration"))
-    tags = tagging.parse(request.get("tags"))
+    tags = tagging.parse(ctx.principal, request.get("tags"))
     table = ctx.table(Cluster)
     there = table.get(ctx.scope, name)
     if there is not None and there.status == "ACTIVE":

@@ -33,7 +33,7 @@ async def register_container_instance(ctx: Context, request: Request) -> Answer:
     cluster = cluster_of(ctx, request.get("cluster"))
     attributes = registration.attributes(request.get("attributes"))
     resources = registration.resources(request, attributes)
-    tags = tagging.parse(request.get("tags"))
+    tags = tagging.parse(ctx.principal, request.get("tags"))
     document = registration.identity(request)
     versions = request.get("versionInfo") or {}
     known = (

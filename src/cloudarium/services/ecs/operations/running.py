@@ -80,7 +80,7 @@ async def _wanted(
 ) -> _Wanted:
     validation.labels(request)
     given = validation.overrides(request.get("overrides"), definition, launch_type)
-    tags = validation.tags(request, definition, cluster)
+    tags = validation.tags(ctx, request, definition, cluster)
     execute = validation.executable(request, definition, given, "task couldn't be started")
     checked = await network.check(ctx, request.get("networkConfiguration"), definition.network_mode, launch_type)
     group = request.get("group") or f"family:{definition.family}"

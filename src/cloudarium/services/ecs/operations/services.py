@@ -81,7 +81,7 @@ async def _validated(ctx: Context, request: Request, cluster: Cluster, name: str
         raise invalid("A desired count must be specified for the REPLICA scheduling strategy.")
     configuration = deployments.configuration(request.get("deploymentConfiguration"), scheduling, controller)
     grace = validation.grace(request)
-    tags = tagging.parse(request.get("tags"))
+    tags = tagging.parse(ctx.principal, request.get("tags"))
     definition = _definition(ctx, request, controller)
     chosen = capacity_choice.choose(ctx, request, cluster, definition)
     if scheduling == "DAEMON" and chosen.launch_type == "FARGATE":

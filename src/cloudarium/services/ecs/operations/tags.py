@@ -63,7 +63,7 @@ def _found(ctx: Context, arn: str) -> Any:
 def tag_resource(ctx: Context, request: Request) -> Answer:
     """Add tags, or change their values."""
     record = _found(ctx, request["resourceArn"])
-    _put(ctx, record, tagging.parse(request["tags"], record.tags))
+    _put(ctx, record, tagging.parse(ctx.principal, request["tags"], record.tags))
     return {}
 
 
@@ -71,8 +71,7 @@ def tag_resource(ctx: Context, request: Request) -> Answer:
 def untag_resource(ctx: Context, request: Request) -> Answer:
     """Remove tags by key."""
     record = _found(ctx, request["resourceArn"])
-    gone = set(request["tagKeys"])
-    _put(ctx, record, {key: value for key, value in record.tags.items() if key not in gone})
+    _put(ctx, record, tagging.without(ctx.principal, record.tags, request["tagKeys"]))
     return {}
 
 

@@ -34,7 +34,7 @@ def register_task_definition(ctx: Context, request: Request) -> Answer:
     """Store the next revision of a family."""
     size = len(msgspec.json.encode(request))
     validation.check(request, size)
-    tags = tagging.parse(request.get("tags"))
+    tags = tagging.parse(ctx.principal, request.get("tags"))
     name = request["family"]
     family = ctx.table(Family).get(ctx.scope, name) or Family(name=name)
     revision = family.last_revision + 1

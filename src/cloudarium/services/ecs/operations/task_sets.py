@@ -53,7 +53,7 @@ async def create_task_set(ctx: Context, request: Request) -> Answer:
     if len(there) >= MOST:
         raise AwsError("LimitExceededException", f"A service can have at most {MOST} task sets.")
     scale = _scale(request.get("scale"))
-    tags = tagging.parse(request.get("tags"))
+    tags = tagging.parse(ctx.principal, request.get("tags"))
     definition = usable_definition(ctx, request["taskDefinition"])
     chosen = capacity_choice.choose(ctx, request, cluster, definition)
     checked = await network.check(ctx, request.get("networkConfiguration"), definition.network_mode, chosen.launch_type)

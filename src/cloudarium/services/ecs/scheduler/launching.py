@@ -13,7 +13,7 @@ from typing import Any
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.ecs import capacity, placement
+from cloudarium.services.ecs import capacity, placement, tagging
 from cloudarium.services.ecs.launch import create_task
 from cloudarium.services.ecs.resources import Cluster, ContainerInstance, ServiceRecord, Task, TaskDefinition
 from cloudarium.services.ecs.scheduler import messages, providers
@@ -192,9 +192,9 @@ class Launcher:
         service = self._service
         tags: dict[str, str] = {}
         if service.propagate_tags == "SERVICE":
-            tags |= service.tags
+            tags |= tagging.propagated(service.tags)
         elif service.propagate_tags == "TASK_DEFINITION":
-            tags |= definition.tags
+            tags |= tagging.propagated(definition.tags)
         if service.enable_ecs_managed_tags:
             tags |= {"aws:ecs:clusterName": service.cluster, "aws:ecs:serviceName": service.name}
         return tags

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.ecs import overrides as laid_over
 from cloudarium.services.ecs import tagging
@@ -91,13 +92,13 @@ def labels(request: Mapping[str, Any]) -> None:
         raise invalid("startedBy contains invalid characters or is longer than 128 characters.")
 
 
-def tags(request: Mapping[str, Any], definition: TaskDefinition, cluster: Cluster) -> dict[str, str]:
+def tags(ctx: Context, request: Mapping[str, Any], definition: TaskDefinition, cluster: Cluster) -> dict[str, str]:
     """The tags of a standalone task."""
-    found = tagging.parse(request.get("tags"))
+    found = tagging.parse(ctx.principal, request.get("tags"))
     if request.get("propagateTags") == "SERVICE":
         raise invalid("The SERVICE value of propagateTags is not supported for standalone tasks.")
     if request.get("propagateTags") == "TASK_DEFINITION":
-        found = {**definition.tags, **found}
+        found = {**tagging.propagated(definition.tags), **found}
     if request.get("enableECSManagedTags"):
         found = {"aws:ecs:clusterName": cluster.name, **found}
     return found

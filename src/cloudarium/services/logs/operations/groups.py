@@ -48,7 +48,7 @@ def create_log_group(ctx: Context, request: CreateLogGroupRequestTypeDef) -> Ans
         created=int(ctx.clock.now() * 1000),
         log_class=log_class,
         retention=1 if log_class == DELIVERY else None,
-        tags=checked({}, request.get("tags") or {}),
+        tags=checked(ctx.principal, {}, request.get("tags") or {}),
         deletion_protection=bool(request.get("deletionProtectionEnabled")),
     )
     table.put(ctx.scope, group)

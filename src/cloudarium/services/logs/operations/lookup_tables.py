@@ -38,7 +38,7 @@ async def create_lookup_table(ctx: Context, request: CreateLookupTableRequestTyp
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLookupTable.html
     """
     name = request["lookupTableName"]
-    tags = checked({}, request.get("tags") or {})
+    tags = checked(ctx.principal, {}, request.get("tags") or {})
     _check_free(ctx, name)
     made = await content(ctx, request)
     try:

@@ -142,7 +142,7 @@ def put_destination(ctx: Context, request: PutDestinationRequestTypeDef) -> Answ
         role=request["roleArn"],
         policy=old.policy if old is not None else "",
         created=old.created if old is not None else int(ctx.clock.now() * 1000),
-        tags=checked(old.tags if old is not None else {}, request.get("tags") or {}),
+        tags=checked(ctx.principal, old.tags if old is not None else {}, request.get("tags") or {}),
     )
     table.put(ctx.scope, made)
     return {"destination": _destination(made)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cloudarium.kernel.context import Answer, Context
@@ -13,7 +13,7 @@ from cloudarium.services.logs.lookup import group_named
 from cloudarium.services.logs.lookups.tables import LookupTable, parse_table
 from cloudarium.services.logs.operations.lookup_tables import identified
 from cloudarium.services.logs.resources import Destination, LogGroup
-from cloudarium.services.logs.tagging import checked
+from cloudarium.services.logs.tagging import checked, without
 
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import (
@@ -47,23 +47,18 @@ def _set(ctx: Context, resource: LogGroup | Destination | LookupTable, tags: Map
     return {}
 
 
-def _without(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
-    gone = set(keys)
-    return {key: value for key, value in tags.items() if key not in gone}
-
-
 @operation()
 def tag_resource(ctx: Context, request: TagResourceRequestTypeDef) -> Answer:
     """Add or overwrite tags of a group, destination or lookup table."""
     resource = _resource(ctx, request["resourceArn"])
-    return _set(ctx, resource, checked(resource.tags, request["tags"]))
+    return _set(ctx, resource, checked(ctx.principal, resource.tags, request["tags"]))
 
 
 @operation()
 def untag_resource(ctx: Context, request: UntagResourceRequestTypeDef) -> Answer:
     """Remove tags; keys that are not there are passed over."""
     resource = _resource(ctx, request["resourceArn"])
-    return _set(ctx, resource, _without(resource.tags, request["tagKeys"]))
+    return _set(ctx, resource, without(ctx.principal, resource.tags, request["tagKeys"]))
 
 
 @operation()
@@ -76,14 +71,14 @@ def list_tags_for_resource(ctx: Context, request: ListTagsForResourceRequestType
 def tag_log_group(ctx: Context, request: TagLogGroupRequestTypeDef) -> Answer:
     """Add or overwrite tags of a group."""
     group = group_named(ctx, request["logGroupName"])
-    return _set(ctx, group, checked(group.tags, request["tags"]))
+    return _set(ctx, group, checked(ctx.principal, group.tags, request["tags"]))
 
 
 @operation()
 def untag_log_group(ctx: Context, request: UntagLogGroupRequestTypeDef) -> Answer:
     """Remove tags of a group."""
     group = group_named(ctx, request["logGroupName"])
-    return _set(ctx, group, _without(group.tags, request["tags"]))
+    return _set(ctx, group, without(ctx.principal, group.tags, request["tags"]))
 
 
 @operation()

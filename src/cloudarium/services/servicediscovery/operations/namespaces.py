@@ -91,7 +91,7 @@ def _create(ctx: Context, request: dict[str, Any], kind: str, vpc_id: str = "") 
         creator_request_id=creator,
         ttl=request.get("Properties", {}).get("DnsProperties", {}).get("SOA", {}).get("TTL", 15),
         vpc_id=vpc_id,
-        tags=tags_of(request.get("Tags", [])),
+        tags=tags_of(ctx.principal, request.get("Tags", [])),
         created=ctx.clock.now(),
     )
     table.put(ctx.scope, namespace)

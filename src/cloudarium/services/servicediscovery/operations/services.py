@@ -67,7 +67,7 @@ def create_service(ctx: Context, request: CreateServiceRequestTypeDef) -> Answer
         custom_health="HealthCheckCustomConfig" in request,
         failure_threshold=1,
         http_only=http_only,
-        tags=tags_of(request.get("Tags", [])),
+        tags=tags_of(ctx.principal, request.get("Tags", [])),
         created=ctx.clock.now(),
     )
     ctx.table(MapService).put(ctx.scope, service)

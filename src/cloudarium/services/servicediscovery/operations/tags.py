@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.service import operation
-from cloudarium.services.servicediscovery.lookup import tags_of
+from cloudarium.services.servicediscovery.lookup import refuse_reserved, tags_of
 from cloudarium.services.servicediscovery.resources import MapService, Namespace
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def _put(ctx: Context, resource: Namespace | MapService, tags: dict[str, str]) -
 def tag_resource(ctx: Context, request: TagResourceRequestTypeDef) -> Answer:
     """Add or overwrite tags."""
     resource = _resource(ctx, request["ResourceARN"])
-    tags = resource.tags | tags_of(request["Tags"])
-    if len(tags) > _MOST:
+    tags = resource.tags | tags_of(ctx.principal, request["Tags"])
+    if sum(not key.startswith("aws:") for key in tags) > _MOST:
         raise AwsError(
             "TooManyTagsException",
             f"A resource can have {_MOST} tags.",
@@ -57,6 +57,7 @@ def untag_resource(ctx: Context, request: UntagResourceRequestTypeDef) -> Answer
     """Remove tags."""
     resource = _resource(ctx, request["ResourceARN"])
     gone = set(request["TagKeys"])
+    refuse_reserved(ctx.principal, gone)
     _put(ctx, resource, {key: value for key, value in resource.tags.items() if key not in gone})
     return {}
 
