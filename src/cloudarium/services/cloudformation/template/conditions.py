@@ -99,7 +99,7 @@ def truth(
         if not isinstance(given, list) or len(given) != 2:
             raise refused(function)
         first, second = (evaluate(each, values) for each in given)
-        return comparable(first) == comparable(second)
+        return bool(comparable(first) == comparable(second))
     if function in ("Fn::And", "Fn::Or"):
         if not isinstance(given, list) or not 2 <= len(given) <= 10:
             raise refused(function)

@@ -21,3 +21,8 @@ class Missing(LookupError):
 def not_built(what: str) -> TemplateError:
     """Refuse by name what AWS has and the cloud does not."""
     return TemplateError(f"{what} is not implemented in Cloudarium yet.")
+
+
+def too_deep(levels: int) -> TemplateError:
+    """Refuse what is nested deeper than anything that a person writes."""
+    return TemplateError(f"Template format error: maps and lists are nested more than {levels} levels deep.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.template import references, rules, shapes
-from cloudarium.services.cloudformation.template.errors import TemplateError, not_built
+from cloudarium.services.cloudformation.template.errors import TemplateError, not_built, too_deep
 from cloudarium.services.cloudformation.template.extensions import expanded
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Parameter, Resource, Template
 from cloudarium.services.cloudformation.template.parameters import parameter
@@ -113,10 +113,10 @@ def _check_nodes(document: dict[str, Any]) -> None:
     while todo:
         node, path = todo.pop()
         count += 1
-        if len(path) > MOST_LEVELS or count > _MOST_NODES:
-            raise TemplateError(
-                f"Template format error: maps and lists are nested more than {MOST_LEVELS} levels deep."
-            )
+        if len(path) > MOST_LEVELS:
+            raise too_deep(MOST_LEVELS)
+        if count > _MOST_NODES:
+            raise TemplateError(f"Template format error: the template has more than {_MOST_NODES} members.")
         if isinstance(node, dict):
             if not all(isinstance(key, str) for key in node):
                 raise TemplateError("Template format error: Every key must be a string.")

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from cloudarium.services.cloudformation.template.errors import TemplateError
+from cloudarium.services.cloudformation.template.errors import TemplateError, too_deep
 
 MOST_CHARACTERS = 1_048_576
 """AWS's limit for a template in S3. What is sent inline may have 51,200 bytes, which the API checks."""
@@ -52,7 +52,7 @@ def _json(text: str) -> Any:
     except json.JSONDecodeError as error:
         refused = f"Template format error: JSON not well-formed. (line {error.lineno}, column {error.colno})"
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep(MOST_LEVELS) from None
     try:
         # What begins with a brace can be YAML all the same.
         return _yaml(text)
@@ -112,7 +112,7 @@ def _put_together(events: Iterable[Any], yaml: Any) -> Any:
             if stack and stack[-1].is_map and stack[-1].key is None:
                 raise _malformed(event.start_mark, "A key must be a string")
             if len(stack) >= MOST_LEVELS:
-                raise _too_deep()
+                raise too_deep(MOST_LEVELS)
             stack.append(_Open(event, event.tag or "", isinstance(event, yaml.MappingStartEvent)))
             continue
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -216,7 +216,3 @@ def _number(text: str) -> float | str:
 def _malformed(mark: Any, why: str) -> TemplateError:
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
     return TemplateError(f"Template format error: YAML not well-formed.{where}{' ' + why if why else ''}")
-
-
-def _too_deep() -> TemplateError:
-    return TemplateError(f"Template format error: maps and lists are nested more than {MOST_LEVELS} levels deep.")

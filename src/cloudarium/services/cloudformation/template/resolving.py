@@ -146,7 +146,8 @@ def _sub(given: Any, values: Values, level: int) -> str:
         if name in found:
             value = found[name]
         elif "." in name:
-            value = attribute(*name.split(".", 1), values)
+            resource, _, asked = name.partition(".")
+            value = attribute(resource, asked, values)
         else:
             value = reference(name, values)
         made = as_text(value)
