@@ -8,6 +8,7 @@ from cloudarium.kernel.service import Service
 def owned() -> list[Service]:
     """Every service the project owns; the others are answered by the mock library."""
     from cloudarium.services import (
+        cloudformation,
         cloudtrail,
         cloudwatch,
         ec2,
@@ -20,5 +21,5 @@ def owned() -> list[Service]:
         sts,
     )
 
-    modules = (cloudtrail, cloudwatch, ec2, ecr, ecr_public, ecs, elbv2, logs, servicediscovery, sts)
+    modules = (cloudformation, cloudtrail, cloudwatch, ec2, ecr, ecr_public, ecs, elbv2, logs, servicediscovery, sts)
     return [module.SERVICE for module in modules]

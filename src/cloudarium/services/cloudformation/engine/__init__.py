@@ -1,0 +1,1 @@
+"""What brings an operation on a stack to its end."""

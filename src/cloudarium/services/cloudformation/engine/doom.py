@@ -1,0 +1,21 @@
+"""Which resources are to be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cloudarium.kernel.context import Context
+from cloudarium.services.cloudformation.engine.evaluation import stored_resources
+from cloudarium.services.cloudformation.resources import Stack, StackResource
+
+
+def doom_all(ctx: Context, stack: Stack) -> None:
+    """Every resource of the stack that is not deleted yet."""
+    doom(ctx, stack, lambda each: each.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED"))
+
+
+def doom(ctx: Context, stack: Stack, chosen: Callable[[StackResource], bool]) -> None:
+    """The chosen ones."""
+    for each in stored_resources(ctx, stack):
+        if chosen(each):
+            ctx.table(StackResource).put(ctx.scope, each.replace(doomed=True, settled="", failed=False))

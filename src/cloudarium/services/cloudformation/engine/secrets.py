@@ -1,0 +1,49 @@
+"""References to secrets, followed right before a resource is made; what they lead to is neither stored nor shown.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from cloudarium.kernel.context import Context
+from cloudarium.services.cloudformation.kinds.kind import Failed
+from cloudarium.services.cloudformation.template import DynamicReference, dynamic_reference
+
+_REFERENCE = re.compile(r"\{\{resolve:(?:ssm-secure|secretsmanager):[^{}]{1,2100}\}\}")
+
+
+async def revealed(ctx: Context, node: Any) -> Any:
+    """The same with every reference to a secret replaced by the secret."""
+    if isinstance(node, dict):
+        return {key: await revealed(ctx, value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [await revealed(ctx, value) for value in node]
+    if not isinstance(node, str) or "{{resolve:" not in node:
+        return node
+    parts, end = [], 0
+    for match in _REFERENCE.finditer(node):
+        parts += [node[end : match.start()], await _secret(ctx, dynamic_reference(match[0]))]
+        end = match.end()
+    return "".join([*parts, node[end:]])
+
+
+async def _secret(ctx: Context, asked: DynamicReference) -> str:
+    if asked.service == "ssm-secure":
+        name = f"{asked.name}:{asked.version}" if asked.version else asked.name
+        answer = await ctx.aws.ssm.get_parameter(Name=name, WithDecryption=True)
+        return str(answer["Parameter"]["Value"])
+    given = {"SecretId": asked.name, "VersionStage": asked.stage, "VersionId": asked.version}
+    answer = await ctx.aws.secretsmanager.get_secret_value(**{key: value for key, value in given.items() if value})
+    secret = str(answer.get("SecretString", ""))
+    if not asked.json_key:
+        return secret
+    try:
+        found = msgspec.json.decode(secret)[asked.json_key]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        raise Failed(f"Could not find a value associated with JSONKey in SecretString: {asked.json_key}") from None
+    return found if isinstance(found, str) else msgspec.json.encode(found).decode()
