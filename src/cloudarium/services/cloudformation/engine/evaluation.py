@@ -121,8 +121,8 @@ def imports(values: Values) -> frozenset[str]:
 
 
 def stored_resources(ctx: Context, stack: Stack) -> list[StackResource]:
-    """Every resource of a stack, those that are only there until they are deleted too."""
-    return ctx.table(StackResource).find(ctx.scope, "stack_id", stack.id)
+    """Every resource of a stack, those that are only there until they are deleted too, by logical id."""
+    return sorted(ctx.table(StackResource).find(ctx.scope, "stack_id", stack.id), key=lambda each: each.key)
 
 
 async def _found(ctx: Context, missing: Missing) -> Any:

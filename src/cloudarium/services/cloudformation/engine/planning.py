@@ -42,9 +42,9 @@ def startable(dependencies: Mapping[str, Collection[str]], done: Collection[str]
 
 
 def deletable(waiting: Iterable[Doomed], alive: Iterable[Doomed]) -> list[Doomed]:
-    """Which of those that wait to be deleted nothing alive depends on, the last made first."""
+    """Which of those that wait to be deleted nothing alive depends on."""
     needed = {need for each in alive if each.made is not None for need in each.made.depends_on}
-    return [each for each in reversed(list(waiting)) if each.logical_id not in needed]
+    return [each for each in waiting if each.logical_id not in needed]
 
 
 def decide(made: Made | None, wanted: Made, schema: Immutable | None) -> Decision:
