@@ -12,7 +12,7 @@ import msgspec
 
 from cloudarium.services.cloudformation.template.errors import TemplateError
 from cloudarium.services.cloudformation.template.model import Template, Values
-from cloudarium.services.cloudformation.template.resolving import MOST_LEVELS, evaluate
+from cloudarium.services.cloudformation.template.resolving import MOST_LEVELS, Evaluation
 from cloudarium.services.cloudformation.template.shapes import refused
 from cloudarium.services.cloudformation.template.texts import as_text
 
@@ -25,9 +25,9 @@ def conditions(template: Template, values: Values) -> dict[str, bool]:
 def evaluated(declared: dict[str, Any], values: Values) -> dict[str, bool]:
     """Whether each of these conditions holds."""
     known: dict[str, bool] = {}
-    values = msgspec.structs.replace(values, conditions=known)
+    work = Evaluation(msgspec.structs.replace(values, conditions=known))
     for name in in_order(declared):
-        known[name] = truth(declared[name], values, named=lambda other: _known(known, other))
+        known[name] = truth(declared[name], work, named=lambda other: _known(known, other))
     return known
 
 
@@ -75,7 +75,7 @@ def named_in(node: Any) -> list[str]:
 
 def truth(
     node: Any,
-    values: Values,
+    work: Evaluation,
     *,
     named: Callable[[str], bool],
     more: dict[str, Callable[[Any], bool]] | None = None,
@@ -87,7 +87,7 @@ def truth(
     ((function, given),) = node.items()
 
     def holds(each: Any) -> bool:
-        return truth(each, values, named=named, more=more, level=level + 1)
+        return truth(each, work, named=named, more=more, level=level + 1)
 
     if function == "Condition":
         if not isinstance(given, str):
@@ -98,7 +98,7 @@ def truth(
     if function == "Fn::Equals":
         if not isinstance(given, list) or len(given) != 2:
             raise refused(function)
-        first, second = (evaluate(each, values) for each in given)
+        first, second = (work.of(each) for each in given)
         return bool(comparable(first) == comparable(second))
     if function in ("Fn::And", "Fn::Or"):
         if not isinstance(given, list) or not 2 <= len(given) <= 10:
@@ -130,8 +130,14 @@ def not_boolean() -> TemplateError:
     )
 
 
+def unresolved(name: str, block: str) -> TemplateError:
+    """AWS's words for a condition that the template does not have."""
+    return TemplateError(
+        f"Template format error: Unresolved condition dependency {name} in the {block} block of the template"
+    )
+
+
 def _known(known: dict[str, bool], name: str) -> bool:
     if name not in known:
-        raise TemplateError(f"Template format error: Unresolved condition dependency {name} in the Conditions block "
-                            "of the template")  # fmt: skip
+        raise unresolved(name, "Conditions")
     return known[name]

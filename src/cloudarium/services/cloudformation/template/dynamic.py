@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -56,25 +57,32 @@ def parsed(text: str) -> DynamicReference:
     return DynamicReference(service=service, name=name, version=version, stage=stage, json_key=json_key)
 
 
-def replaced(node: Any, values: Values) -> Any:
-    """A resolved part of a template with what its dynamic references stand for. Raises ``Missing``."""
+def replaced(node: Any, values: Values, spend: Callable[[int], None]) -> Any:
+    """A resolved part of a template with what its dynamic references stand for. Raises ``Missing``.
+
+    ``spend`` is told how long each value is.
+    """
     if isinstance(node, str):
-        return _REFERENCE.sub(lambda found: _value(found, values), node) if "{{resolve:" in node else node
+        if "{{resolve:" not in node:
+            return node
+        return _REFERENCE.sub(lambda found: _value(found, values, spend), node)
     if isinstance(node, dict):
-        return {key: replaced(value, values) for key, value in node.items()}
+        return {key: replaced(value, values, spend) for key, value in node.items()}
     if isinstance(node, list):
-        return [replaced(member, values) for member in node]
+        return [replaced(member, values, spend) for member in node]
     return node
 
 
-def _value(found: re.Match[str], values: Values) -> str:
+def _value(found: re.Match[str], values: Values, spend: Callable[[int], None]) -> str:
     if found[1] not in _SERVICES:
         # AWS leaves alone what names none of its services.
         return found[0]
     parsed(found[0])
     if (found[1], found[0]) not in values.outside:
         raise Missing(found[1], found[0])
-    return str(values.outside[found[1], found[0]])
+    value = str(values.outside[found[1], found[0]])
+    spend(len(value))
+    return value
 
 
 def _malformed(text: str) -> TemplateError:

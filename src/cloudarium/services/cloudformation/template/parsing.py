@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudarium.services.cloudformation.template import references, rules, shapes
+from cloudarium.services.cloudformation.template import extensions, references, rules, shapes
 from cloudarium.services.cloudformation.template.errors import TemplateError, not_built, too_deep
-from cloudarium.services.cloudformation.template.extensions import expanded
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Parameter, Resource, Template
 from cloudarium.services.cloudformation.template.parameters import parameter
 from cloudarium.services.cloudformation.template.reading import MOST_LEVELS
@@ -36,7 +35,6 @@ _MOST_ATTRIBUTES = 200
 _LONGEST_NAME = 255
 _LONGEST_DESCRIPTION = 1_024
 _MOST_NODES = 500_000
-EXTENSIONS = "AWS::LanguageExtensions"
 _RESOURCE_KEYS = frozenset(
     {
         "Condition",
@@ -61,16 +59,16 @@ def parse(document: dict[str, Any], given: Mapping[str, Any] | None = None) -> T
     """The template that a document is, checked as far as that can be without its parameters. Raises ``TemplateError``.
 
     ``given`` are values of parameters and pseudo parameters. Only the transform AWS::LanguageExtensions looks at them:
-    its loops can go over a parameter. Without a value the parameter's default counts, and without any a loop over it is
-    left out.
+    its loops can go over a parameter. Of SSM types they are what was found. A parameter that is not given has its
+    default; while nothing is given at all, a loop over one without is left out.
     """
     _check_document(document)
     transforms = _transforms(document.get("Transform", []))
     parameters = {name: parameter(name, each) for name, each in _section(document, "Parameters").items()}
-    extended = EXTENSIONS in transforms
+    extended = extensions.NAME in transforms
     if extended:
-        document = expanded(document, parameters, given or {})
-    _refuse_loops(document, extended)
+        document = extensions.expanded(document, parameters, given)
+    _refuse_loops(document)
     template = Template(
         description=_description(document.get("Description", "")),
         metadata=_map(document.get("Metadata", {}), "Metadata"),
@@ -118,7 +116,7 @@ def _check_nodes(document: dict[str, Any]) -> None:
         if count > _MOST_NODES:
             raise TemplateError(f"Template format error: the template has more than {_MOST_NODES} members.")
         if isinstance(node, dict):
-            if not all(isinstance(key, str) for key in node):
+            if not all(isinstance(key, str) and _is_unicode(key) for key in node):
                 raise TemplateError("Template format error: Every key must be a string.")
             todo += [(value, (*path, key)) for key, value in node.items()]
         elif isinstance(node, list):
@@ -126,8 +124,13 @@ def _check_nodes(document: dict[str, Any]) -> None:
         elif node is None:
             where = "/".join(str(part) for part in path)
             raise TemplateError(f"[/{where}] 'null' values are not allowed in templates")
-        elif as_text(node) is None:
+        elif as_text(node) is None or (isinstance(node, str) and not _is_unicode(node)):
             raise TemplateError("Template format error: unsupported structure.")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written: JSON can spell half a surrogate pair."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _section(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -139,9 +142,7 @@ def _section(document: dict[str, Any], name: str) -> dict[str, Any]:
         )
     singular = name.removesuffix("s")
     for key in section:
-        if name == "Resources" and key.startswith("Fn::ForEach"):
-            continue
-        if not (key.isascii() and key.isalnum()) and not key.startswith("Fn::"):
+        if not (key.isascii() and key.isalnum()):
             raise TemplateError(f"Template format error: {singular} name {key[:100]} is non alphanumeric.")
         if len(key) > _LONGEST_NAME:
             raise TemplateError(
@@ -162,24 +163,26 @@ def _transforms(declared: Any) -> tuple[str, ...]:
         name = each.get("Name") if isinstance(each, dict) else each
         if not isinstance(name, str):
             raise TemplateError("Template format error: Transform must be a string or a list of strings.")
-        if name != EXTENSIONS:
+        if name != extensions.NAME:
             raise not_built(f"Transform {name[:100]}")
         names.append(name)
     return tuple(dict.fromkeys(names))
 
 
-def _refuse_loops(node: Any, extended: bool) -> None:
-    todo = [node]
+def _refuse_loops(document: dict[str, Any]) -> None:
+    """Loops that are left: without the transform, or where it does not look."""
+    todo: list[tuple[Any, str]] = [(document, "")]
     while todo:
-        each = todo.pop()
-        if isinstance(each, dict):
-            for key in each:
-                if key.startswith("Fn::ForEach"):
-                    why = "can be here" if extended else f"can be without the transform {EXTENSIONS}"
-                    raise TemplateError(f"Template error: no {key[:100]} {why}")
-            todo.extend(each.values())
-        elif isinstance(each, list):
-            todo.extend(each)
+        node, where = todo.pop()
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key.startswith(extensions.LOOP):
+                    raise TemplateError(
+                        f"Template format error: [{where}/{key[:100]}] resource definition is malformed"
+                    )
+                todo.append((value, f"{where}/{key}"))
+        elif isinstance(node, list):
+            todo += [(value, f"{where}/{index}") for index, value in enumerate(node)]
 
 
 def _description(value: Any) -> str:
@@ -254,8 +257,7 @@ def _resource(name: str, declared: Any) -> Resource:
 def _condition(declared: dict[str, Any], block: str, name: str) -> str:
     condition = declared.get("Condition", "")
     if not isinstance(condition, str):
-        raise TemplateError(f"Template format error: [/{block}/{name}/Condition] Every Condition member must be a "
-                            "string.")  # fmt: skip
+        raise TemplateError(f"Template format error: [/{block}/{name}] Every Condition member must be a string.")
     return condition
 
 

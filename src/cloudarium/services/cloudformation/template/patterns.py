@@ -29,7 +29,11 @@ def found(pattern: str, text: str) -> bool:
 
 
 def _asked(part: Any, text: str, wanted: bool) -> bool:
-    return (part.search(text) is not None) is wanted
+    try:
+        return (part.search(text) is not None) is wanted
+    except UnicodeError:
+        # Half a surrogate pair is no character that any expression could mean.
+        return False
 
 
 @functools.lru_cache(maxsize=512)
@@ -45,7 +49,7 @@ def _compiled(pattern: str, *, whole: bool) -> tuple[tuple[Any, bool], ...]:
     try:
         parts = [(re2.compile(rf"\A(?:{inner})", options), wanted) for inner, wanted in looks]
         parts.append((re2.compile(rf"\A(?:{rest})\z" if whole else rest, options), True))
-    except re2.error:
+    except (re2.error, UnicodeError):
         raise BadPattern(pattern) from None
     return tuple(parts)
 

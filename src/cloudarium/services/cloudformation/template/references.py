@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from cloudarium.services.cloudformation.template.conditions import in_order, named_in, not_boolean
+from cloudarium.services.cloudformation.template.conditions import in_order, named_in, not_boolean, unresolved
 from cloudarium.services.cloudformation.template.errors import TemplateError
 from cloudarium.services.cloudformation.template.graphs import circle
 from cloudarium.services.cloudformation.template.model import PSEUDO_PARAMETERS, Output, Resource, Template
@@ -100,15 +100,12 @@ def check(template: Template) -> None:
 
 
 def _check_conditions(template: Template) -> None:
-    for name, condition in template.conditions.items():
+    for condition in template.conditions.values():
         if not isinstance(condition, dict):
             raise not_boolean()
         for other in named_in(condition):
             if other not in template.conditions:
-                raise TemplateError(
-                    f"Template format error: Unresolved condition dependency {other} in the Conditions block of the "
-                    "template"
-                )
+                raise unresolved(other, "Conditions")
         unknown = _unknown(references(condition), template, with_resources=False)
         if unknown:
             raise TemplateError(
@@ -116,7 +113,6 @@ def _check_conditions(template: Template) -> None:
                 "in the Conditions block of the template"
             )
         _check_mappings(references(condition), template)
-        del name
     in_order(template.conditions)
 
 
@@ -124,10 +120,7 @@ def _check_block(block: str, template: Template, each: list[tuple[list[Any], str
     unknown: dict[str, None] = {}
     for nodes, condition in each:
         if condition and condition not in template.conditions:
-            raise TemplateError(
-                f"Template format error: Unresolved condition dependency {condition} in the {block} block of the "
-                "template"
-            )
+            raise unresolved(condition, block)
         found = list(references(nodes))
         unknown.update(dict.fromkeys(_unknown(found, template, with_resources=True)))
         _check_mappings(found, template)

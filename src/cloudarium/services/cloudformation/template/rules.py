@@ -11,7 +11,7 @@ from typing import Any
 from cloudarium.services.cloudformation.template.conditions import comparable, not_boolean, truth
 from cloudarium.services.cloudformation.template.errors import TemplateError, not_built
 from cloudarium.services.cloudformation.template.model import Parameter, Template, Values
-from cloudarium.services.cloudformation.template.resolving import evaluate
+from cloudarium.services.cloudformation.template.resolving import Evaluation
 from cloudarium.services.cloudformation.template.texts import as_text
 
 _UNBUILT = frozenset({"Fn::ValueOf", "Fn::ValueOfAll"})
@@ -25,8 +25,7 @@ def checked(section: dict[str, Any], parameters: Mapping[str, Parameter]) -> dic
     """
     for name, rule in section.items():
         if not isinstance(rule, dict) or not rule.keys() <= _KEYS:
-            raise TemplateError(f"Template format error: Rule {name} has other members than RuleCondition and "
-                                "Assertions.")  # fmt: skip
+            raise TemplateError(f"Template format error: Rule {name} may only have RuleCondition and Assertions.")
         assertions = rule.get("Assertions")
         if not isinstance(assertions, list) or not assertions:
             raise TemplateError(f"Template format error: Rule {name} must contain Assertions.")
@@ -41,22 +40,23 @@ def checked(section: dict[str, Any], parameters: Mapping[str, Parameter]) -> dic
 
 def check_rules(template: Template, values: Values) -> None:
     """Raise ``TemplateError`` for the first rule whose assertions are not met."""
+    work = Evaluation(values)
     for name, rule in template.rules.items():
-        if "RuleCondition" in rule and not _holds(rule["RuleCondition"], template, values):
+        if "RuleCondition" in rule and not _holds(rule["RuleCondition"], template, work):
             continue
         for assertion in rule["Assertions"]:
-            if not _holds(assertion["Assert"], template, values):
+            if not _holds(assertion["Assert"], template, work):
                 why = as_text(assertion.get("AssertDescription", "")) or "assertion is not met"
                 raise TemplateError(f"Template validation error: Rule {name}: {why}")
 
 
-def _holds(node: Any, template: Template, values: Values) -> bool:
+def _holds(node: Any, template: Template, work: Evaluation) -> bool:
     def members(given: Any) -> list[Any]:
         if isinstance(given, dict) and given.keys() == {"Fn::RefAll"}:
             wanted = given["Fn::RefAll"]
             named = [each for each in template.parameters.values() if each.type == wanted]
-            return [comparable(evaluate({"Ref": each.name}, values)) for each in named]
-        found = evaluate(given, values)
+            return [comparable(work.of({"Ref": each.name})) for each in named]
+        found = work.of(given)
         if not isinstance(found, list):
             raise TemplateError("Template error: functions of rules require a list of strings")
         return [comparable(each) for each in found]
@@ -68,11 +68,11 @@ def _holds(node: Any, template: Template, values: Values) -> bool:
 
     def contains(given: Any) -> bool:
         among, value = two("Fn::Contains", given)
-        return comparable(evaluate(value, values)) in members(among)
+        return comparable(work.of(value)) in members(among)
 
     def each_equals(given: Any) -> bool:
         each, value = two("Fn::EachMemberEquals", given)
-        wanted = comparable(evaluate(value, values))
+        wanted = comparable(work.of(value))
         return all(member == wanted for member in members(each))
 
     def each_in(given: Any) -> bool:
@@ -85,7 +85,7 @@ def _holds(node: Any, template: Template, values: Values) -> bool:
         "Fn::EachMemberEquals": each_equals,
         "Fn::EachMemberIn": each_in,
     }
-    return truth(node, values, named=_no_conditions, more=more)
+    return truth(node, work, named=_no_conditions, more=more)
 
 
 def _no_conditions(name: str) -> bool:

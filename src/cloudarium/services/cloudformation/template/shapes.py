@@ -42,9 +42,6 @@ EXPECTED = {
 OF_EXTENSIONS = frozenset({"Fn::Length", "Fn::ToJsonString"})
 """Only with the transform AWS::LanguageExtensions."""
 OF_CONDITIONS = frozenset({"Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not"})
-OF_RULES = frozenset(
-    {"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"}
-)
 
 
 def function_of(node: dict[str, Any]) -> str | None:
@@ -62,9 +59,11 @@ def refused(name: str) -> TemplateError:
 
 def unknown_function(name: str) -> TemplateError:
     """AWS's words for a function that there is not, or not here."""
-    supported = ", ".join(each for each in EXPECTED if each not in OF_EXTENSIONS)
     return TemplateError(
-        f"Template error: Encountered unsupported function: {name[:100]} Supported functions are: [{supported}]"
+        f"Template Error: Encountered unsupported function: {name[:100]} Supported functions are: [Fn::Base64, "
+        "Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, "
+        "Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, "
+        "Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, Fn::Cidr]"
     )
 
 
@@ -106,10 +105,8 @@ def check(node: Any, *, extensions: bool, conditions: bool = False) -> None:
 
 
 def _check_function(name: str, given: Any, *, extensions: bool, conditions: bool) -> None:
-    if name not in EXPECTED:
+    if name not in EXPECTED or (name in OF_EXTENSIONS and not extensions):
         raise unknown_function(name)
-    if name in OF_EXTENSIONS and not extensions:
-        raise TemplateError(f"Template error: {name} is only supported with the transform AWS::LanguageExtensions")
     if name in OF_CONDITIONS and not conditions:
         raise TemplateError(f"Template error: {name} cannot be partially collapsed")
     size = len(given) if isinstance(given, list) else -1
