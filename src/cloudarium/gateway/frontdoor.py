@@ -85,6 +85,9 @@ class FrontDoor:
             return self._registry.handle(request)
         if is_foreign(request):
             return Response(403, [(b"Content-Type", b"text/plain")], _FOREIGN)
+        for prefix, serve in self._cloud.doors.items():
+            if request.target.startswith(prefix.encode()):
+                return serve(request)
         answer = self._gateway.answer(_to_wire(request), request.peer[0])
         return _to_http(answer) if isinstance(answer, WireResponse) else _later(answer)
 

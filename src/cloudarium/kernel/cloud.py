@@ -73,6 +73,8 @@ class Cloud:
         """Opens ``compute`` on first use; given by the composition root."""
         self.upgrades: dict[str, Callable[[Any], Any]] = {}
         """Who takes connections that ask for another protocol, by path prefix: ``(request) -> response``."""
+        self.doors: dict[str, Callable[[Any], Awaitable[Any]]] = {}
+        """Who answers requests on the one port that are not AWS's API, by path prefix: ``(request) -> response``."""
         self.dispatch: Dispatch = _no_dispatch
         self._started: dict[str, asyncio.Task[None]] = {}
         self._controllers: dict[str, Controller] = {}
@@ -162,6 +164,7 @@ class Cloud:
         self.data_planes.clear()
         self.extensions.clear()
         self.upgrades.clear()
+        self.doors.clear()
         self.name_servers.clear()
         self.events.forget_listeners()
         self._started.clear()

@@ -86,12 +86,16 @@ class ThingSchema:
     tag_property = "Tags"
     system_tags = True
     create_only = frozenset({"Shape"})
+    conditional_create_only: frozenset[str] = frozenset()
 
     def coerced(self, properties: dict[str, Any]) -> dict[str, Any]:
         return properties
 
     def problems(self, properties: dict[str, Any]) -> list[str]:
         return ["#: extraneous key [Wings] is not permitted"] if "Wings" in properties else []
+
+    def has_attribute(self, name: str) -> bool:
+        return name in ("Size", "Name")
 
     def replaced(self, before: dict[str, Any], after: dict[str, Any]) -> set[str]:
         return {"Shape"} if before.get("Shape") != after.get("Shape") else set()

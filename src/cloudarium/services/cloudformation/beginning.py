@@ -11,7 +11,9 @@ from typing import Any
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
 from cloudarium.services.cloudformation.engine.actions import STACKS
+from cloudarium.services.cloudformation.engine.doom import doom_all
 from cloudarium.services.cloudformation.engine.journal import stack_state
+from cloudarium.services.cloudformation.engine.outcome import users_of
 from cloudarium.services.cloudformation.errors import invalid, token_exists, wrong_state
 from cloudarium.services.cloudformation.resources import Operation, Settings, Stack
 from cloudarium.services.cloudformation.settings import check_token
@@ -145,12 +147,16 @@ def begin_update(
 
 def begin_delete(ctx: Context, stack: Stack, *, token: str = "", retain: tuple[str, ...] = (), mode: str = "") -> Stack:
     """Delete a stack. One that is just being created is not waited for."""
-    from cloudarium.services.cloudformation.engine.doom import doom_all
-
     if stack.status in _UNDELETABLE:
         raise invalid(f"Stack [{stack.name}] cannot be deleted while in status {stack.status}")
     if mode:
         ctx.table(Stack).put(ctx.scope, stack.replace(deletion_mode=mode))
+    for output in stack.outputs:
+        if output.export and (users := users_of(ctx, output.export)):
+            # As on AWS the call succeeds, and the stack is what it was before, with the reason.
+            reason = f"Export {output.export} cannot be deleted as it is in use by {' and '.join(users)}"
+            stack_state(ctx, stack, "DELETE_IN_PROGRESS", USER_INITIATED)
+            return stack_state(ctx, stack, stack.status, reason)
     doom_all(ctx, stack)
     return begin(
         ctx,

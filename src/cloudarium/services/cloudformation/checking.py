@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudarium.services.cloudformation import kinds, schemas
 from cloudarium.services.cloudformation.errors import insufficient_capabilities, invalid
-from cloudarium.services.cloudformation.template import Resource, Template
+from cloudarium.services.cloudformation.template import Resource, Template, attributes_asked
 
 _SHOWN = 20
 _NAMED = {
@@ -110,18 +110,22 @@ def check_types(resources: Iterable[Resource], allowed: Iterable[str]) -> None:
 
 def check_recognized(template: Template) -> None:
     """Raise for types that AWS does not have either, in its words."""
-    strange = sorted(
-        {
-            each.type
-            for each in template.resources.values()
-            if each.type.startswith("AWS::")
-            and schemas.find(each.type) is None
-            and kinds.find(each.type) is None
-            and each.type not in _WITHOUT_SCHEMA
-        }
-    )
+    strange = {each.type for each in template.resources.values() if _is_strange(each.type)}
     if strange:
-        raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(strange[:_SHOWN])}]")
+        raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(sorted(strange)[:_SHOWN])}]")
 
 
-_WITHOUT_SCHEMA = frozenset({"AWS::CDK::Metadata", "AWS::CloudFormation::CustomResource"})
+def _is_strange(type_: str) -> bool:
+    return type_.startswith("AWS::") and schemas.find(type_) is None and kinds.find(type_) is None
+
+
+def check_attributes(template: Template) -> None:
+    """Raise for attributes that a type does not have."""
+    for name, asked in attributes_asked(template).items():
+        resource = template.resources.get(name)
+        schema = schemas.find(resource.type) if resource is not None else None
+        for attribute in sorted(asked) if schema is not None else ():
+            if schema is not None and not schema.has_attribute(attribute):
+                raise invalid(
+                    f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt"
+                )

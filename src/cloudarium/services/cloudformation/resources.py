@@ -41,6 +41,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     goal: str = ""
     started: float
     deadline: float = 0.0
+    watch_until: float = 0.0
+    """Until when alarms of the rollback configuration are watched; 0 until everything is made."""
     failing: bool = False
     cause: str = ""
     on_failure: str = "ROLLBACK"
@@ -106,6 +108,11 @@ class Stack(Record, frozen=True, kw_only=True):
     policy: str = ""
     parent_id: str = ""
     root_id: str = ""
+    parent_operation: str = ""
+    """Of a nested stack: the id of its parent's operation that changed it last."""
+    former_template: str = ""
+    former_settings: Settings = Settings()
+    """Of a nested stack: what it was before that, to which it goes back when its parent does."""
     change_set_id: str = ""
     deletion_mode: str = ""
     next_event: int = 0
@@ -211,6 +218,8 @@ class StackEvent(Record, frozen=True, kw_only=True):
     status: str
     reason: str = ""
     properties: str = ""
+    topics: tuple[str, ...] = ()
+    """SNS topics that are still to be told."""
 
 
 class ChangeSet(Record, frozen=True, kw_only=True):
@@ -237,6 +246,17 @@ class ChangeSet(Record, frozen=True, kw_only=True):
     monitoring_minutes: int = -1
     on_failure: str = ""
     changes: tuple[dict[str, Any], ...] = ()
+
+
+class Handle(Record, frozen=True, kw_only=True):
+    """A wait condition handle: a URL to which signals are sent; of each, by unique id, its status, reason and data."""
+
+    TABLE = "cloudformation.handles"
+    KEY = "id"
+
+    id: str
+    stack_id: str
+    signals: dict[str, tuple[str, str, str]] = msgspec.field(default_factory=dict)
 
 
 class Export(Record, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ async def _bytes(body: Any) -> bytes:
     return bytes(await data if hasattr(data, "__await__") else data)
 
 
-def template_of_text(text: str, parameters: Mapping[str, str]) -> Template:
+def template_of_text(text: str, parameters: Mapping[str, str] | None = None) -> Template:
     """The template of a text, with values of parameters; AWS's error when it is none."""
     try:
         return parsed(text, parameters)

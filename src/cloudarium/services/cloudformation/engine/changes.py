@@ -33,6 +33,10 @@ class Schema(Protocol):
         """Properties, by name or dotted path."""
 
     @property
+    def conditional_create_only(self) -> Collection[str]:
+        """Properties whose change may take a new resource."""
+
+    @property
     def tag_property(self) -> str:
         """The property that has the tags."""
 
@@ -130,7 +134,8 @@ def recreation(name: str, schema: Schema | None) -> str:
         return "Never"
     if name in schema.create_only:
         return "Always"
-    return "Conditionally" if any(each.startswith(f"{name}.") for each in schema.create_only) else "Never"
+    maybe = [*schema.create_only, *schema.conditional_create_only]
+    return "Conditionally" if any(each.split(".")[0] == name for each in maybe) else "Never"
 
 
 def tags_changed() -> dict[str, Any]:

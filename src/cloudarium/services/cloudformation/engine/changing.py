@@ -163,7 +163,5 @@ class _Plan:
             policy = "Retain" if made.deletion_policy.startswith("Retain") else made.deletion_policy
             old = self._old.resources.get(name) if self._old is not None else None
             before = self._masked(made, old, old) if old is not None else made.properties
-            gone.append(
-                change("Remove", name, made.type, physical_id=made.physical_id, policy=policy, before=before)
-            )
+            gone.append(change("Remove", name, made.type, physical_id=made.physical_id, policy=policy, before=before))
         return gone

@@ -30,7 +30,6 @@ from cloudarium.services.cloudformation.template import (
 )
 
 _MOST_LOOKUPS = 1_000
-_EXTENSIONS = "AWS::LanguageExtensions"
 HIDDEN = "****"
 
 
@@ -45,20 +44,16 @@ class Unresolved(Exception):
 
 
 @lru_cache(maxsize=128)
-def _parsed(text: str, given: tuple[tuple[str, str], ...]) -> Template:
-    document = read(text)
-    if not given:
-        return parse(document)
-    declared = _parsed(text, ()).parameters
-    return parse(document, {name: as_value(declared[name], value) for name, value in given})
+def _parsed(text: str, given: tuple[tuple[str, str], ...] | None) -> Template:
+    return parse(read(text), None if given is None else dict(given))
 
 
-def parsed(text: str, given: Mapping[str, str]) -> Template:
+def parsed(text: str, given: Mapping[str, str] | None = None) -> Template:
     """The template of a text; parameters decide how loops in it unfold. Raises ``TemplateError``."""
-    template = _parsed(text, ())
-    if _EXTENSIONS not in template.transforms:
+    template = _parsed(text, None)
+    if given is None or not template.transforms:
         return template
-    return _parsed(text, tuple(sorted((name, value) for name, value in given.items() if name in template.parameters)))
+    return _parsed(text, tuple(sorted(given.items())))
 
 
 def template_of(ctx: Context, key: str, settings: Settings) -> Template:
@@ -66,7 +61,7 @@ def template_of(ctx: Context, key: str, settings: Settings) -> Template:
     stored = ctx.table(StackTemplate).get(ctx.scope, key)
     if stored is None:
         raise invalid("The template is no longer available.")
-    return parsed(stored.text, settings.parameters)
+    return parsed(stored.text, settings.parameters | settings.found)
 
 
 def values_of(

@@ -8,7 +8,7 @@ import msgspec
 
 from cloudarium.kernel.context import Context
 from cloudarium.services.cloudformation import schemas
-from cloudarium.services.cloudformation.engine import turning
+from cloudarium.services.cloudformation.engine import turning, watching
 from cloudarium.services.cloudformation.engine.actions import REPLACING
 from cloudarium.services.cloudformation.engine.evaluation import (
     Unresolved,
@@ -21,6 +21,7 @@ from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave_unless_former
 from cloudarium.services.cloudformation.engine.outcome import arrive
 from cloudarium.services.cloudformation.engine.planning import decide, kept, startable
+from cloudarium.services.cloudformation.engine.policy import checked, denied
 from cloudarium.services.cloudformation.engine.wanted import wanted
 from cloudarium.services.cloudformation.resources import (
     Made,
@@ -35,14 +36,19 @@ from cloudarium.services.cloudformation.template import Resource, Template, Temp
 async def step(ctx: Context, stack: Stack) -> float | None:
     """Start what can be started; once nothing is left to start, the stack has arrived, or turns back."""
     way = _Way(ctx, stack)
+    way.refuse_removals()
     while await way.start_some():
         pass
+    if stack.triggers and (problem := await watching.problem(ctx, stack)):
+        turning.give_up(ctx, way.stack, problem)
     if way.has_failed:
         return turning.turn(ctx, way.stack) if not way.under_way else None
     if way.is_through:
+        if (left := watching.seconds_left(ctx, way.stack)) > 0:
+            return left
         await arrive(ctx, way.stack, way.template)
         return 0.0
-    return way.seconds_left
+    return watching.EVERY if stack.triggers else way.seconds_left
 
 
 class _Way:
@@ -140,6 +146,9 @@ class _Way:
         if decision == "keep" and row.made is not None:
             self._keep(row, target, stage)
             return True
+        if decision != "create" and (why := self._denied("Replace" if decision == "replace" else "Modify", row)):
+            self._refuse(row, why)
+            return True
         with ctx.store.begin():
             if not row.changed:
                 row = row.replace(changed=True, former=row.made)
@@ -178,6 +187,25 @@ class _Way:
             row = row.replace(changed=True, former=made)
         self._ctx.table(StackResource).put(self._ctx.scope, row.replace(made=now, settled=stage, failed=False))
 
+    def _denied(self, what: str, row: StackResource) -> str:
+        """Why the stack's policy does not let the update do this, if so."""
+        text = self._operation.policy or self.stack.policy
+        return denied(checked(text), f"Update:{what}", row.logical_id, row.type) if text else ""
+
+    def refuse_removals(self) -> None:
+        """What the template does not have any more and the policy protects fails the update before it begins."""
+        stage = self._operation.stage
+        for row in self._rows.values():
+            gone = row.logical_id not in self._needs and row.made is not None and row.settled != stage
+            if gone and (why := self._denied("Delete", row)):
+                self._refuse(row, why)
+
+    def _refuse(self, row: StackResource, why: str) -> None:
+        changes: dict[str, Any] = {"settled": self._operation.stage, "failed": True}
+        if not row.changed:
+            changes |= {"changed": True, "former": row.made}
+        resource_state(self._ctx, row, "UPDATE_FAILED", why, **changes)
+
     def _fail(self, resource: Resource, row: StackResource | None, error: Exception) -> None:
         """What the resource should be has no value, or not a valid one."""
         ctx, stage = self._ctx, self._operation.stage
@@ -185,12 +213,12 @@ class _Way:
             if isinstance(error, Unresolved) and error.whole:
                 turning.give_up(ctx, self.stack, str(error))
                 return
-            status = "CREATE_FAILED" if row is None or row.made is None else "UPDATE_FAILED"
-            changes: dict[str, Any] = {"settled": stage, "failed": True}
             row = row if row is not None else self._new(resource)
-            if not row.changed:
-                changes |= {"changed": True, "former": row.made}
-            resource_state(ctx, row, status, str(error), **changes)
+            if row.made is not None:
+                self._refuse(row, str(error))
+            else:
+                changes: dict[str, Any] = {"settled": stage, "failed": True, "changed": True}
+                resource_state(ctx, row, "CREATE_FAILED", str(error), **changes)
 
     def _new(self, resource: Resource) -> StackResource:
         return StackResource(

@@ -9,7 +9,16 @@ from typing import Any
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
-from cloudarium.services.cloudformation.resources import STACK_TYPE, Operation, Stack, StackEvent, StackResource
+from cloudarium.services.cloudformation.resources import (
+    STACK_TYPE,
+    ChangeSet,
+    Operation,
+    Stack,
+    StackEvent,
+    StackResource,
+)
+
+NOTICES = "cloudformation.notices"
 
 
 def stack_state(ctx: Context, stack: Stack, status: str, reason: str = "", **changes: Any) -> Stack:
@@ -21,7 +30,18 @@ def stack_state(ctx: Context, stack: Stack, status: str, reason: str = "", **cha
     changed = current.replace(status=status, reason=reason, **changes)
     # The event that ends an operation is one of it.
     operation = changed.operation or current.operation
+    if changed.operation is None and changed.change_set_id:
+        _end_change_set(ctx, changed)
     return _tell(ctx, changed, operation, changed.name, changed.id, STACK_TYPE, status, reason)
+
+
+def _end_change_set(ctx: Context, stack: Stack) -> None:
+    """The change set whose execution has just ended, if that was what ended, says how it did."""
+    found = ctx.table(ChangeSet).get(ctx.scope, stack.change_set_id)
+    if found is not None and found.execution == "EXECUTE_IN_PROGRESS":
+        well = stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        ended = found.replace(execution="EXECUTE_COMPLETE" if well else "EXECUTE_FAILED")
+        ctx.table(ChangeSet).put(ctx.scope, ended)
 
 
 def resource_state(
@@ -67,11 +87,14 @@ def _tell(
         status=status,
         reason=reason,
         properties=properties,
+        topics=stack.settings.notification_arns,
     )
     stack = stack.replace(next_event=number + 1)
     with ctx.store.begin():
         ctx.table(Stack).put(ctx.scope, stack)
         ctx.table(StackEvent).put(ctx.scope, event)
+    if event.topics:
+        ctx.cloud.enqueue(NOTICES, (ctx.scope, stack.id))
     _emit(ctx, stack, event, of_stack)
     return stack
 

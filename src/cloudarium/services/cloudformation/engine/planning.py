@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, Protocol
 
-from cloudarium.services.cloudformation.resources import Made
+from cloudarium.services.cloudformation.resources import STACK_TYPE, Made
 
 MOST_AT_ONCE = 24
 """Resources of one stack under way at a time."""
@@ -52,7 +52,8 @@ def decide(made: Made | None, wanted: Made, schema: Immutable | None) -> Decisio
     if made is None:
         return "create"
     if made.properties == wanted.properties and made.tags == wanted.tags:
-        return "keep"
+        # The template of a nested stack may be another one at the same address; whoever updates it looks.
+        return "update" if made.type == wanted.type == STACK_TYPE else "keep"
     if made.type != wanted.type or (schema is not None and schema.replaced(made.properties, wanted.properties)):
         return "replace"
     return "update"

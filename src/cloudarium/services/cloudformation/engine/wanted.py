@@ -32,8 +32,7 @@ async def wanted(
     if schema is not None:
         properties = schema.coerced(properties)
         if problems := schema.problems(properties):
-            message = f"Properties validation failed for resource {resource.logical_id} with message:\n"
-            raise Unresolved(message + "\n".join(problems))
+            raise Unresolved(schemas.failure(resource.logical_id, problems))
     signals = await _signals(ctx, resource.creation_policy, values)
     made = Made(
         type=resource.type,

@@ -7,6 +7,7 @@ import importlib
 from cloudarium.services.cloudformation.kinds.kind import Kind
 
 _HOMES = {
+    "AWS::CDK": "cloudformation",
     "AWS::CloudFormation": "cloudformation",
     "AWS::CloudWatch": "cloudwatch",
     "AWS::EC2": "ec2",

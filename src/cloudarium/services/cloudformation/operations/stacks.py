@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudarium.kernel.context import Answer, Context
@@ -14,27 +13,16 @@ from cloudarium.services.cloudformation.beginning import (
     check_updatable,
     repeated,
 )
-from cloudarium.services.cloudformation.checking import (
-    active,
-    check_capabilities,
-    check_kinds,
-    check_recognized,
-    check_types,
-)
 from cloudarium.services.cloudformation.engine.changing import has_changes
-from cloudarium.services.cloudformation.engine.evaluation import values_of
+from cloudarium.services.cloudformation.engine.evaluation import Unresolved
 from cloudarium.services.cloudformation.errors import already_exists, invalid
 from cloudarium.services.cloudformation.lookup import find_stack, stack_to_change
-from cloudarium.services.cloudformation.resources import Settings, Stack
-from cloudarium.services.cloudformation.settings import (
-    check_name,
-    check_token,
-    refuse_unbuilt,
-    settings_of,
-    triggers_of,
-)
-from cloudarium.services.cloudformation.template import Template, TemplateError, check_rules
-from cloudarium.services.cloudformation.templates import template_of_text, template_text, text_of
+from cloudarium.services.cloudformation.operations.steering import policy_of
+from cloudarium.services.cloudformation.requests import checked
+from cloudarium.services.cloudformation.resources import Stack
+from cloudarium.services.cloudformation.settings import check_name, check_token, refuse_unbuilt, triggers_of
+from cloudarium.services.cloudformation.template import TemplateError
+from cloudarium.services.cloudformation.templates import template_text, text_of
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import (
@@ -45,31 +33,6 @@ if TYPE_CHECKING:
     )
 
 _ROLE = "RoleARN is kept and shown, and the calls are made as CloudFormation's own principal"
-
-
-async def checked(
-    ctx: Context, request: Mapping[str, Any], text: str, stack: tuple[str, str], previous: Settings | None = None
-) -> tuple[Template, Settings]:
-    """The template of a request and its settings, once everything in it is known to be possible.
-
-    ``stack`` is its id and name. Raises AWS's errors, and ours for what cannot be made here.
-    """
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in request.get("Parameters", [])
-             if "ParameterValue" in each and "ParameterKey" in each}  # fmt: skip
-    template = template_of_text(text, (previous.parameters if previous else {}) | given)
-    settings = await settings_of(ctx, request, template, previous)
-    template = template_of_text(text, settings.parameters)
-    check_recognized(template)
-    check_capabilities(template, request.get("Capabilities", []))
-    try:
-        values = values_of(ctx, stack, template, settings)
-        check_rules(template, values)
-    except TemplateError as error:
-        raise invalid(str(error)) from None
-    resources = active(template, values.conditions)
-    check_types(resources, request.get("ResourceTypes", []))
-    check_kinds(resources, values.conditions)
-    return template, settings
 
 
 @operation(partial=_ROLE)
@@ -108,6 +71,7 @@ async def create_stack(ctx: Context, request: CreateStackInputTypeDef) -> Answer
         termination_protection=request.get("EnableTerminationProtection", False),
         triggers=triggers,
         monitoring_minutes=minutes,
+        policy=policy_of(request["StackPolicyBody"]) if "StackPolicyBody" in request else "",
     )
     return _answer(stack)
 
@@ -131,12 +95,20 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
         fields["disable_rollback"] = request["DisableRollback"]
     if "RetainExceptOnCreate" in request:
         fields["retain_except_on_create"] = request["RetainExceptOnCreate"]
-    if not await has_changes(ctx, stack, template, settings):
-        raise invalid("No updates are to be performed.")
+    if "StackPolicyBody" in request:
+        fields["policy"] = policy_of(request["StackPolicyBody"])
+    during = policy_of(request["StackPolicyDuringUpdateBody"]) if "StackPolicyDuringUpdateBody" in request else ""
+    try:
+        if not await has_changes(ctx, stack, template, settings):
+            raise invalid("No updates are to be performed.")
+    except (TemplateError, Unresolved) as error:
+        raise invalid(str(error)) from None
     stack = stack_to_change(ctx, stack.id)
     check_updatable(stack)
     disable = request.get("DisableRollback", False)
-    return _answer(begin_update(ctx, stack, text, settings, token=token, disable_rollback=disable, fields=fields))
+    return _answer(
+        begin_update(ctx, stack, text, settings, token=token, disable_rollback=disable, policy=during, fields=fields)
+    )
 
 
 @operation(partial=_ROLE)

@@ -1,0 +1,46 @@
+"""What a request wants a stack to be: its template and settings, once everything in them is known to be possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudarium.kernel.context import Context
+from cloudarium.services.cloudformation.checking import (
+    active,
+    check_attributes,
+    check_capabilities,
+    check_kinds,
+    check_recognized,
+    check_types,
+)
+from cloudarium.services.cloudformation.engine.evaluation import values_of
+from cloudarium.services.cloudformation.errors import invalid
+from cloudarium.services.cloudformation.resources import Settings
+from cloudarium.services.cloudformation.settings import settings_of
+from cloudarium.services.cloudformation.template import Template, TemplateError, check_rules
+from cloudarium.services.cloudformation.templates import template_of_text
+
+
+async def checked(
+    ctx: Context, request: Mapping[str, Any], text: str, stack: tuple[str, str], previous: Settings | None = None
+) -> tuple[Template, Settings]:
+    """The template of a request and its settings, once everything in it is known to be possible.
+
+    ``stack`` is its id and name. Raises AWS's errors, and ours for what cannot be made here.
+    """
+    template = template_of_text(text)
+    settings = await settings_of(ctx, request, template, previous)
+    template = template_of_text(text, settings.parameters | settings.found)
+    check_recognized(template)
+    check_capabilities(template, request.get("Capabilities", []))
+    try:
+        values = values_of(ctx, stack, template, settings)
+        check_rules(template, values)
+    except TemplateError as error:
+        raise invalid(str(error)) from None
+    resources = active(template, values.conditions)
+    check_attributes(template)
+    check_types(resources, request.get("ResourceTypes", []))
+    check_kinds(resources, values.conditions)
+    return template, settings
