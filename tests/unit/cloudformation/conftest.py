@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -31,6 +32,17 @@ class Shelf:
         """Logical ids that are not ready until they are taken out."""
         self.broken: dict[tuple[str, str], Exception] = {}
         """Errors by call and logical id."""
+        self.hangs: dict[tuple[str, str], asyncio.Event] = {}
+        """Calls that have had their effect, and whose answer does not come until the event is set."""
+
+    def names(self) -> dict[str, str]:
+        """Physical by logical ids."""
+        return {name.split("-")[1]: name for name in self.things}
+
+    async def answer(self, call: str, work: Work) -> None:
+        """The end of a call."""
+        if (event := self.hangs.get((call, work.logical_id))) is not None:
+            await event.wait()
 
     def called(self, call: str) -> list[str]:
         """The logical ids for which a call was made."""
@@ -54,6 +66,7 @@ class ThingKind(Kind):
         self._note("create", work)
         assert work.name not in self.shelf.things, "made twice"
         self.shelf.things[work.name] = dict(work.properties)
+        await self.shelf.answer("create", work)
         return work.name
 
     async def found(self, work: Work) -> str:
@@ -73,10 +86,12 @@ class ThingKind(Kind):
         if work.properties.get("Moves"):
             raise NeedsReplacement
         self.shelf.things[work.physical_id] = dict(work.properties)
+        await self.shelf.answer("update", work)
 
     async def delete(self, work: Work) -> None:
         self._note("delete", work)
         self.shelf.things.pop(work.physical_id, None)
+        await self.shelf.answer("delete", work)
 
 
 class ThingSchema:
@@ -107,6 +122,12 @@ class Api(Operations):
     def __init__(self, cloud: Cloud, shelf: Shelf) -> None:
         super().__init__(cloud, "cloudformation", {"cloudformation": cloudformation.SERVICE})
         self.shelf = shelf
+
+    async def restart(self) -> None:
+        """What a kill leaves of a cloud: its records. What was under way ends between two lines."""
+        await self.cloud.stop_services()
+        await self.start()
+        await self.settle()
 
     async def start(self) -> None:
         await self.cloud.ensure_started(cloudformation.SERVICE)

@@ -37,7 +37,8 @@ async def test_what_fails_is_taken_back(api: Api) -> None:
     await api.settle(2)
     events = await api.events()
     assert "C CREATE_FAILED Resource creation cancelled" in events
-    said = 'B CREATE_FAILED Resource handler returned message: "No room (Service: Shelf, Status Code: 400, Request ID: r-1)"'
+    details = "(Service: Shelf, Status Code: 400, Request ID: r-1)"
+    said = f'B CREATE_FAILED Resource handler returned message: "No room {details}" (RequestToken: '
     (why,) = [each for each in events if each.startswith(said)]
     assert why.endswith(", HandlerErrorCode: InvalidRequest)")
     reason = "The following resource(s) failed to create: [B, C]. Rollback requested by user."

@@ -229,7 +229,8 @@ class _Action:
             status = "UPDATE_FAILED" if resource.replaces else "CREATE_FAILED"
         elif resource.action == "update":
             status = "UPDATE_FAILED"
-            if resource.begun and resource.made is not None and resource.target is not None:
+            on_the_way = resource.begun and not self._is_going_back()
+            if on_the_way and resource.made is not None and resource.target is not None:
                 # How far it came is not known; what brings it back must not take it for unchanged.
                 now, goal = resource.made, resource.target
                 changes["made"] = msgspec.structs.replace(now, properties=goal.properties, tags=goal.tags)

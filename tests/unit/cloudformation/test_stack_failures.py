@@ -1,0 +1,196 @@
+"""What goes wrong: what becomes of the stack, and how its owner goes on."""
+
+from __future__ import annotations
+
+from tests.unit.cloudformation.conftest import Api, failed, refused
+
+
+async def test_a_failed_stack_can_stay(api: Api) -> None:
+    """OnFailure DO_NOTHING: CREATE_FAILED, and from there an update makes the rest, or RollbackStack takes it back."""
+    api.shelf.broken["create", "B"] = failed("It is Sunday")
+    await api.make({"A": {}, "B": {"Of": {"Ref": "A"}}}, OnFailure="DO_NOTHING")
+    stack = await api.stack()
+    assert stack["StackStatus"] == "CREATE_FAILED"
+    assert stack["StackStatusReason"] == "The following resource(s) failed to create: [B]. "
+    assert await api.statuses() == {"A": "CREATE_COMPLETE", "B": "CREATE_FAILED"}
+    assert "B CREATE_FAILED It is Sunday" in await api.events()
+    api.shelf.broken.clear()
+    await api.change({"A": {}, "B": {"Of": {"Ref": "A"}, "Size": 1}})
+    assert await api.status() == "UPDATE_COMPLETE"
+    assert sorted(api.shelf.names()) == ["A", "B"]
+
+
+async def test_what_stayed_is_taken_back(api: Api) -> None:
+    api.shelf.broken["create", "B"] = failed("It is Sunday")
+    await api.make({"A": {}, "B": {"Of": {"Ref": "A"}}}, DisableRollback=True)
+    await api("rollback_stack", StackName="s")
+    await api.settle(1)
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    assert api.shelf.things == {}
+    message = (await api.error("update_stack", StackName="s", UsePreviousTemplate=True)).message
+    assert message.endswith(" is in ROLLBACK_COMPLETE state and can not be updated.")
+
+
+async def test_a_failed_stack_can_go(api: Api) -> None:
+    api.shelf.broken["create", "B"] = failed("It is Sunday")
+    id_ = await api.make({"A": {}, "B": {"Of": {"Ref": "A"}}}, OnFailure="DELETE")
+    await api.settle(1)
+    assert (await api.stack(id_))["StackStatus"] == "DELETE_COMPLETE"
+    assert api.shelf.things == {}
+    reason = "The following resource(s) failed to create: [B]. Delete requested by user."
+    assert f"s DELETE_IN_PROGRESS {reason}" in await api.events(id_)
+
+
+async def test_it_takes_too_long(api: Api) -> None:
+    api.shelf.slow.add("A")
+    await api.make({"A": {}}, TimeoutInMinutes=2)
+    await api.settle(119)
+    assert await api.status() == "CREATE_IN_PROGRESS"
+    await api.settle(3)
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    reason = "Stack creation time exceeded the specified timeout. Rollback requested by user."
+    assert f"s ROLLBACK_IN_PROGRESS {reason}" in await api.events()
+    assert api.shelf.things == {}
+
+
+async def test_throttling_passes(api: Api) -> None:
+    """What a later attempt may well do is tried again, with the same token; in the end it fails."""
+    api.shelf.broken["create", "A"] = refused("Rate exceeded", "Throttling")
+    await api.make({"A": {}})
+    await api.settle(3)
+    assert await api.status() == "CREATE_IN_PROGRESS"
+    assert len(api.shelf.called("create")) >= 3
+    assert len({work.token for work in api.shelf.works}) == 1
+    api.shelf.broken.clear()
+    await api.settle(10)
+    assert await api.status() == "CREATE_COMPLETE"
+    api.shelf.broken["create", "A"] = refused("Out of order", "InternalError", 500)
+    await api.make({"A": {}}, "t")
+    await api.settle(600)
+    assert await api.status("t") == "ROLLBACK_COMPLETE"
+    assert any("HandlerErrorCode: ServiceInternalError" in event for event in await api.events("t"))
+
+
+async def test_a_defect_of_a_kind_fails_its_resource(api: Api) -> None:
+    api.shelf.broken["create", "A"] = KeyError("oops")
+    await api.make({"A": {}})
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    assert any("This is a defect in Cloudarium (KeyError: 'oops')" in event for event in await api.events())
+
+
+async def test_properties_are_checked(api: Api) -> None:
+    await api.make({"A": {"Wings": 2}})
+    assert await api.status() == "ROLLBACK_COMPLETE"
+    reason = "Properties validation failed for resource A with message:\n#: extraneous key [Wings] is not permitted"
+    assert f"A CREATE_FAILED {reason}" in await api.events()
+    assert api.shelf.calls == []
+
+
+async def test_an_update_is_cancelled(api: Api) -> None:
+    await api.make({"A": {"Size": 1}, "B": {}})
+    api.shelf.slow.add("A")
+    await api.change({"A": {"Size": 2}, "B": {}, "C": {"Of": {"Ref": "A"}}})
+    assert await api.status() == "UPDATE_IN_PROGRESS"
+    await api("cancel_update_stack", StackName="s")
+    api.shelf.slow.clear()
+    await api.settle(2)
+    assert await api.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert "A UPDATE_FAILED Resource update cancelled" in await api.events()
+    assert sorted(api.shelf.names()) == ["A", "B"]
+    assert api.shelf.things[api.shelf.names()["A"]]["Size"] == 1
+    error = await api.error("cancel_update_stack", StackName="s")
+    assert error.message == "CancelUpdateStack cannot be called from current stack status"
+
+
+async def _stuck(api: Api) -> None:
+    """A stack whose update was cancelled, and that cannot go back."""
+    await api.make({"A": {"Size": 1}, "Z": {"Size": 1}})
+    api.shelf.slow.add("B")
+    await api.change({"A": {"Size": 2}, "Z": {"Size": 2}, "B": {"Of": {"Ref": "A"}}})
+    api.shelf.broken["update", "A"] = failed("Not any more")
+    await api("cancel_update_stack", StackName="s")
+    await api.settle(2)
+    stack = await api.stack()
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert stack["StackStatusReason"] == "The following resource(s) failed to update: [A]. "
+    assert (await api.error("update_stack", StackName="s", UsePreviousTemplate=True)).code == "ValidationError"
+
+
+async def test_a_rollback_that_failed_is_continued(api: Api) -> None:
+    await _stuck(api)
+    api.shelf.broken.clear()
+    await api("continue_update_rollback", StackName="s")
+    await api.settle(2)
+    assert await api.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert {name: api.shelf.things[id_]["Size"] for name, id_ in api.shelf.names().items()} == {"A": 1, "Z": 1}
+
+
+async def test_a_rollback_passes_over_what_cannot_go_back(api: Api) -> None:
+    await _stuck(api)
+    error = await api.error("continue_update_rollback", StackName="s", ResourcesToSkip=["Z"])
+    assert error.message == "Resources to skip must be in UPDATE_FAILED state: [Z]"
+    await api("continue_update_rollback", StackName="s", ResourcesToSkip=["A"])
+    await api.settle(2)
+    assert await api.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert {name: api.shelf.things[id_]["Size"] for name, id_ in api.shelf.names().items()} == {"A": 2, "Z": 1}
+
+
+async def test_a_failed_update_can_stay(api: Api) -> None:
+    """DisableRollback: UPDATE_FAILED, and from there on or, with RollbackStack, back to what it was."""
+    await api.make({"A": {"Size": 1}, "B": {"Shape": "o"}})
+    before = dict(api.shelf.things)
+    api.shelf.broken["create", "C"] = failed("No room")
+    new = {"A": {"Size": 2}, "B": {"Shape": "x"}, "C": {"Of": [{"Ref": "A"}, {"Ref": "B"}]}}
+    await api.change(new, DisableRollback=True)
+    assert await api.status() == "UPDATE_FAILED"
+    # Another attempt fails as well: what was replaced twice is remembered as it was in the beginning.
+    await api.change(new | {"B": {"Shape": "y"}}, DisableRollback=True)
+    assert await api.status() == "UPDATE_FAILED"
+    await api("rollback_stack", StackName="s")
+    await api.settle(2)
+    assert await api.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert api.shelf.things == before
+
+
+async def test_a_deletion_fails(api: Api) -> None:
+    """DELETE_FAILED; then RetainResources, or FORCE_DELETE_STACK, leaves what cannot be deleted."""
+    ids = {}
+    for name in ("s", "t"):
+        ids[name] = await api.make({"A": {}, "B": {"Of": {"Ref": "A"}}, "C": {}}, name)
+    api.shelf.broken["delete", "B"] = failed("Still in use")
+    for name in ids:
+        await api("delete_stack", StackName=name)
+    await api.settle(1)
+    stack = await api.stack()
+    assert stack["StackStatus"] == "DELETE_FAILED"
+    assert stack["StackStatusReason"] == "The following resource(s) failed to delete: [B]. "
+    assert await api.statuses() == {"A": "CREATE_COMPLETE", "B": "DELETE_FAILED", "C": "DELETE_COMPLETE"}
+    await api("delete_stack", StackName="s", RetainResources=["B"])
+    await api("delete_stack", StackName="t", DeletionMode="FORCE_DELETE_STACK")
+    await api.settle(1)
+    for name, id_ in ids.items():
+        assert (await api.stack(id_))["StackStatus"] == "DELETE_COMPLETE", name
+        assert (await api.statuses(id_))["B"] == "DELETE_SKIPPED"
+    assert sorted(name.split("-")[1] for name in api.shelf.things) == ["B", "B"]
+
+
+async def test_a_stack_is_deleted_while_it_is_made(api: Api) -> None:
+    api.shelf.slow.add("A")
+    id_ = await api.make({"A": {}, "B": {"Of": {"Ref": "A"}}})
+    await api("delete_stack", StackName="s")
+    await api.settle(1)
+    assert (await api.stack(id_))["StackStatus"] == "DELETE_COMPLETE"
+    assert api.shelf.things == {} and api.shelf.called("create") == ["A"]
+
+
+async def test_needs_replacement(api: Api) -> None:
+    """A kind may find out only then that a change takes another resource."""
+    await api.make({"A": {"Size": 1}})
+    before = api.shelf.names()["A"]
+    await api.change({"A": {"Size": 2, "Moves": True}})
+    await api.settle(1)
+    assert await api.status() == "UPDATE_COMPLETE"
+    assert list(api.shelf.names()) == ["A"] and api.shelf.names()["A"] != before
+    assert api.shelf.works[-1].physical_id == before, "the old one was deleted last"
+    (made,) = [work for work in api.shelf.works if work.replaces]
+    assert made.replaces == before
