@@ -12,7 +12,7 @@ from cloudarium.services.cloudformation.engine.evaluation import stored_resource
 from cloudarium.services.cloudformation.engine.journal import resource_state, stack_state
 from cloudarium.services.cloudformation.engine.leftovers import leave
 from cloudarium.services.cloudformation.engine.planning import startable
-from cloudarium.services.cloudformation.resources import Operation, Stack, StackResource
+from cloudarium.services.cloudformation.resources import STACK_TYPE, Operation, Stack, StackResource
 
 
 async def step(ctx: Context, stack: Stack) -> float | None:
@@ -65,6 +65,8 @@ def _start(ctx: Context, operation: Operation, row: StackResource, *, skip: bool
             resource_state(ctx, row, "UPDATE_COMPLETE", **over)
             return True
         same = made is not None and made.properties == former.properties and made.tags == former.tags
+        # A nested stack may have changed by the template at its address alone.
+        same = same and former.type != STACK_TYPE
         if same and row.status not in ("UPDATE_FAILED", "UPDATE_IN_PROGRESS"):
             ctx.table(StackResource).put(ctx.scope, row.replace(**over))
             return True
