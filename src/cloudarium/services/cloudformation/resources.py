@@ -15,11 +15,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a stack is made or changed with, beside its template: a request's, kept whole so that it can be restored.
 
     ``parameters`` are the texts that were given or defaulted, ``found`` what SSM answered for those that name a
-    parameter there.
+    parameter there. Values of those in ``hidden`` are never shown.
     """
 
     parameters: dict[str, str] = msgspec.field(default_factory=dict)
     found: dict[str, str] = msgspec.field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     notification_arns: tuple[str, ...] = ()

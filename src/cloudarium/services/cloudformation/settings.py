@@ -60,6 +60,7 @@ async def settings_of(
     return Settings(
         parameters=texts,
         found={name: values[where] for name, where in names.items()},
+        hidden=frozenset(name for name, declared in template.parameters.items() if declared.no_echo),
         tags=tags_of(request["Tags"]) if "Tags" in request else old.tags,
         capabilities=tuple(request["Capabilities"]) if "Capabilities" in request else old.capabilities,
         notification_arns=tuple(topics) if topics is not None else old.notification_arns,

@@ -8,14 +8,13 @@ from typing import Any
 
 from cloudarium.services.cloudformation.engine.evaluation import HIDDEN
 from cloudarium.services.cloudformation.resources import ChangeSet, Settings, Stack, StackEvent, StackResource
-from cloudarium.services.cloudformation.template import Template
 
 _NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
 _RESOURCE_NOT_CHECKED = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
 
-def shown_stack(stack: Stack, template: Template | None) -> dict[str, Any]:
-    """``Stack``; the template tells which parameters may not be shown."""
+def shown_stack(stack: Stack) -> dict[str, Any]:
+    """``Stack``."""
     shown: dict[str, Any] = {
         "StackId": stack.id,
         "StackName": stack.name,
@@ -40,7 +39,7 @@ def shown_stack(stack: Stack, template: Template | None) -> dict[str, Any]:
         RootId=stack.root_id,
         DeletionMode=stack.deletion_mode,
         RetainExceptOnCreate=stack.retain_except_on_create,
-        Parameters=shown_parameters(stack.settings, template),
+        Parameters=shown_parameters(stack.settings),
         Outputs=[
             {"OutputKey": each.name, "OutputValue": each.value}
             | _filled(Description=each.description, ExportName=each.export)
@@ -69,12 +68,11 @@ def shown_summary(stack: Stack) -> dict[str, Any]:
     return shown | _times(stack)
 
 
-def shown_parameters(settings: Settings, template: Template | None) -> list[dict[str, Any]]:
+def shown_parameters(settings: Settings) -> list[dict[str, Any]]:
     """``Parameters``, those of NoEcho hidden."""
-    declared = template.parameters if template is not None else {}
     shown = []
     for name, value in settings.parameters.items():
-        hidden = name in declared and declared[name].no_echo
+        hidden = name in settings.hidden
         each = {"ParameterKey": name, "ParameterValue": HIDDEN if hidden else value}
         if name in settings.found:
             each["ResolvedValue"] = HIDDEN if hidden else settings.found[name]

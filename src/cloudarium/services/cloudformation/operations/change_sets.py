@@ -18,13 +18,13 @@ from cloudarium.services.cloudformation.beginning import (
 )
 from cloudarium.services.cloudformation.engine.changes import without_values
 from cloudarium.services.cloudformation.engine.changing import has_changes, plan
-from cloudarium.services.cloudformation.engine.evaluation import Unresolved, template_of
+from cloudarium.services.cloudformation.engine.evaluation import Unresolved
 from cloudarium.services.cloudformation.engine.journal import stack_state
 from cloudarium.services.cloudformation.errors import change_set_state, invalid, no_stack, wrong_state
 from cloudarium.services.cloudformation.lookup import change_set_of, find_stack, stack_to_change
 from cloudarium.services.cloudformation.paging import page
 from cloudarium.services.cloudformation.requests import checked
-from cloudarium.services.cloudformation.resources import ChangeSet, Settings, Stack
+from cloudarium.services.cloudformation.resources import STACK_TYPE, ChangeSet, Settings, Stack
 from cloudarium.services.cloudformation.settings import check_name, check_token, refuse_unbuilt, triggers_of
 from cloudarium.services.cloudformation.template import Template, TemplateError
 from cloudarium.services.cloudformation.templates import keep, template_text, text_of
@@ -63,7 +63,9 @@ async def create_change_set(ctx: Context, request: CreateChangeSetInputTypeDef) 
         raise AwsError("AlreadyExistsException", f"ChangeSet {name} already exists", 400)
     text = await template_text(ctx, request, text_of(ctx, stack.template) if stack is not None else "")
     id_, previous = (stack.id, stack.settings) if stack is not None else ("", None)
-    template, settings = await checked(ctx, request, text, (id_, stack_name), previous)
+    template, settings = await checked(ctx, request, text, (id_, stack_name), previous, reviewed=True)
+    if request.get("IncludeNestedStacks") and any(each.type == STACK_TYPE for each in template.resources.values()):
+        raise NotThere("IncludeNestedStacks in cloudformation:CreateChangeSet for a template with nested stacks")
     stack = _stack_for(ctx, request) or _reviewed(ctx, stack_name, settings)
     change_set = _new(ctx, request, stack, text, settings)
     return await _planned(ctx, change_set, stack, template)
@@ -73,7 +75,7 @@ def _refuse(request: Mapping[str, Any]) -> None:
     refuse_unbuilt(request, "CreateChangeSet")
     if request.get("ChangeSetType") == "IMPORT" or "ResourcesToImport" in request:
         raise NotThere("Importing resources with cloudformation:CreateChangeSet")
-    for option in ("IncludeNestedStacks", "ImportExistingResources", "DeploymentMode"):
+    for option in ("ImportExistingResources", "DeploymentMode"):
         if request.get(option):
             raise NotThere(f"{option} in cloudformation:CreateChangeSet")
 
@@ -155,7 +157,7 @@ def describe_change_set(ctx: Context, request: DescribeChangeSetInputTypeDef) ->
         "RollbackConfiguration": rollback_configuration(found.triggers, found.monitoring_minutes),
         "Capabilities": list(settings.capabilities),
         "Tags": shown_tags(settings.tags),
-        "Parameters": shown_parameters(settings, template_of(ctx, found.template, settings)),
+        "Parameters": shown_parameters(settings),
         "Changes": [each if request.get("IncludePropertyValues") else without_values(each) for each in changes],
     }
     if found.on_failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,7 +13,6 @@ from cloudarium.services.cloudformation.errors import invalid, no_stack
 from cloudarium.services.cloudformation.lookup import find_stack, resources_of, stack_to_show
 from cloudarium.services.cloudformation.paging import page
 from cloudarium.services.cloudformation.resources import Stack, StackEvent, StackResource
-from cloudarium.services.cloudformation.template import Template
 from cloudarium.services.cloudformation.views import shown_event, shown_resource, shown_stack, shown_summary
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ def describe_stacks(ctx: Context, request: DescribeStacksInputTypeDef) -> Answer
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html"""
     if name := request.get("StackName"):
         stack = stack_to_show(ctx, name)
-        return {"Stacks": [shown_stack(stack, _template(ctx, stack))]}
+        return {"Stacks": [shown_stack(stack)]}
     stacks = sorted((each for each in ctx.table(Stack).all(ctx.scope) if not each.deleted), key=_newest)
     shown, more = page(stacks, request)
-    return {"Stacks": [shown_stack(each, _template(ctx, each)) for each in shown], **more}
+    return {"Stacks": [shown_stack(each) for each in shown], **more}
 
 
 @operation
@@ -85,10 +84,9 @@ def describe_stack_resource(ctx: Context, request: DescribeStackResourceInputTyp
     for each in resources_of(ctx, stack):
         if each.logical_id == logical_id:
             shown = shown_resource(stack, each, kind="StackResourceDetail")
-            template = _template(ctx, stack)
-            metadata: dict[str, Any] = {}
-            if template is not None and logical_id in template.resources:
-                metadata = template.resources[logical_id].metadata
+            template = template_of(ctx, stack.template, stack.settings)
+            resource = template.resources.get(logical_id)
+            metadata = resource.metadata if resource is not None else {}
             return {"StackResourceDetail": shown | {"Metadata": msgspec.json.encode(metadata).decode()}}
     raise invalid(f"Resource {logical_id} does not exist for stack {stack.name}")
 
@@ -100,10 +98,6 @@ def list_stack_resources(ctx: Context, request: ListStackResourcesInputTypeDef) 
     shown, more = page(_sorted(resources_of(ctx, stack)), request)
     return {"StackResourceSummaries": [shown_resource(stack, each, kind="StackResourceSummary") for each in shown],
             **more}  # fmt: skip
-
-
-def _template(ctx: Context, stack: Stack) -> Template | None:
-    return template_of(ctx, stack.template, stack.settings) if stack.template else None
 
 
 def _sorted(resources: list[StackResource]) -> list[StackResource]:
