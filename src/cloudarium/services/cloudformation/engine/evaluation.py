@@ -23,6 +23,7 @@ from cloudarium.services.cloudformation.template import (
     Values,
     as_value,
     conditions,
+    dependencies,
     dynamic_reference,
     parse,
     read,
@@ -54,6 +55,24 @@ def parsed(text: str, given: Mapping[str, str] | None = None) -> Template:
     if given is None or not template.transforms:
         return template
     return _parsed(text, tuple(sorted(given.items())))
+
+
+@lru_cache(maxsize=128)
+def _needs(
+    text: str, given: tuple[tuple[str, str], ...] | None, holding: frozenset[str]
+) -> Mapping[str, frozenset[str]]:
+    template = _parsed(text, given)
+    return dependencies(template, {name: name in holding for name in template.conditions})
+
+
+def needs_of(
+    ctx: Context, stack: Stack, template: Template, conditions: Mapping[str, bool]
+) -> Mapping[str, frozenset[str]]:
+    """Which resources of a stack's template there are to be, and what each needs; asked for at every step, so kept."""
+    text, settings = ctx.table(StackTemplate).get(ctx.scope, stack.template), stack.settings
+    holding = frozenset(name for name, holds in conditions.items() if holds)
+    given = tuple(sorted((settings.parameters | settings.found).items())) if template.transforms else None
+    return _needs(text.text if text is not None else "", given, holding)
 
 
 def template_of(ctx: Context, key: str, settings: Settings) -> Template:

@@ -13,6 +13,7 @@ from cloudarium.services.cloudformation.engine.actions import REPLACING
 from cloudarium.services.cloudformation.engine.evaluation import (
     Unresolved,
     imports,
+    needs_of,
     stored_resources,
     template_of,
     values_of,
@@ -30,7 +31,7 @@ from cloudarium.services.cloudformation.resources import (
     StackResource,
     resource_key,
 )
-from cloudarium.services.cloudformation.template import Resource, Template, TemplateError, dependencies
+from cloudarium.services.cloudformation.template import Resource, Template, TemplateError
 
 
 async def step(ctx: Context, stack: Stack) -> float | None:
@@ -58,7 +59,7 @@ class _Way:
         self.template: Template = template_of(ctx, stack.template, stack.settings)
         name = (stack.id, stack.name)
         conditions = values_of(ctx, name, self.template, stack.settings).conditions
-        self._needs = dependencies(self.template, conditions)
+        self._needs = needs_of(ctx, stack, self.template, conditions)
 
     @property
     def stack(self) -> Stack:
