@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -85,14 +88,20 @@ Outputs:""")  # fmt: skip
 def test_the_cli_deploys(account: Account, tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text("Resources:\n  Group: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: 7}}\n")
-    deploy = ("cloudformation", "deploy", "--stack-name", "d", "--template-file", str(path))
-    account.cli(*deploy)
+    aws = [sys.executable, str(Path(sys.executable).parent / "aws"), "cloudformation"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | account.environment
+
+    def deploy(*options: str) -> str:
+        line = [*aws, "deploy", "--stack-name", "d", "--template-file", str(path), *options]
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=90, check=True).stdout
+
+    assert "Successfully created/updated stack - d" in deploy()
     assert status(account, "d") == "CREATE_COMPLETE"
     path.write_text(path.read_text().replace("7", "14"))
-    account.cli(*deploy)
+    deploy()
     assert status(account, "d") == "UPDATE_COMPLETE"
     assert [each["retentionInDays"] for each in groups(account).values()] == [14]
-    account.cli(*deploy, "--no-fail-on-empty-changeset")
+    assert "No changes to deploy. Stack d is up to date" in deploy("--no-fail-on-empty-changeset")
     account.cli("cloudformation", "delete-stack", "--stack-name", "d")
     assert settled(account, "d") == "gone"
 
