@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.unit.cloudformation.conftest import Api, failed, refused
+
+from cloudarium.services.cloudformation.resources import StackTemplate
 
 
 async def test_a_failed_stack_can_stay(api: Api) -> None:
@@ -194,3 +198,53 @@ async def test_needs_replacement(api: Api) -> None:
     assert api.shelf.works[-1].physical_id == before, "the old one was deleted last"
     (made,) = [work for work in api.shelf.works if work.replaces]
     assert made.replaces == before
+
+
+async def test_a_stack_stuck_between_two_templates_is_deleted_whole(api: Api) -> None:
+    """What was replaced is still there then, beside what replaced it."""
+    await api.make({"A": {"Shape": "o"}, "B": {"Shape": "o"}})
+    api.shelf.broken["create", "C"] = failed("No room")
+    new = {"A": {"Shape": "x"}, "B": {"Shape": "x"}, "C": {"Of": [{"Ref": "A"}, {"Ref": "B"}]}}
+    await api.change(new, DisableRollback=True)
+    assert len(api.shelf.things) == 4
+    await api("delete_stack", StackName="s")
+    await api.settle(2)
+    assert api.shelf.things == {}
+
+
+async def test_nothing_is_kept_of_former_templates(api: Api) -> None:
+    """However often a stack is updated, well or not, and change sets are made for it."""
+    await api.make({"A": {"Size": 1}})
+    for size in (2, 3, 4):
+        api.shelf.broken = {} if size % 2 else {("create", "B"): failed("No room")}
+        await api.change({"A": {"Size": size}, "B": {}})
+        await api.settle(2)
+        await api("create_change_set", StackName="s", ChangeSetName="c", UsePreviousTemplate=True)
+        await api("delete_change_set", StackName="s", ChangeSetName="c")
+    assert api.cloud.store.table(StackTemplate).count(api.ctx.scope) == 1
+
+
+async def test_an_export_is_free_again_after_a_failed_update(api: Api) -> None:
+    await api.make({"X": {}}, "from", template={"Outputs": {"O": {"Value": "1", "Export": {"Name": "e"}}}})
+    await api.make({"A": {"Size": 1}})
+    api.shelf.broken["create", "B"] = failed("No room")
+    await api.change({"A": {"Size": {"Fn::ImportValue": "e"}}, "B": {"Of": {"Ref": "A"}}})
+    await api.settle(2)
+    assert await api.status() == "UPDATE_ROLLBACK_COMPLETE"
+    await api("delete_stack", StackName="from")
+    await api.settle(1)
+    assert (await api.error("describe_stacks", StackName="from")).message == "Stack with id from does not exist"
+
+
+async def test_values_that_cannot_be_looked_up(api: Api) -> None:
+    """An error of the service that has them fails the resource; one that passes is waited for."""
+    answers: list[Any] = [refused("Rate exceeded", "Throttling"), refused("You may not", "AccessDeniedException")]
+
+    def get_parameter(Name: str) -> dict[str, Any]:
+        raise answers.pop(0)
+
+    api.fakes["ssm", "get_parameter"] = get_parameter
+    await api.make({"A": {"Word": "{{resolve:ssm:/p}}"}})
+    await api.settle(5)
+    assert "A CREATE_FAILED You may not" in await api.events()
+    assert await api.status() == "ROLLBACK_COMPLETE" and answers == []

@@ -14,6 +14,7 @@ from cloudarium.services.cloudformation.engine.actions import STACKS
 from cloudarium.services.cloudformation.engine.doom import doom_all
 from cloudarium.services.cloudformation.engine.journal import stack_state
 from cloudarium.services.cloudformation.engine.outcome import users_of
+from cloudarium.services.cloudformation.engine.retention import forget_old_events, release_templates
 from cloudarium.services.cloudformation.errors import invalid, token_exists, wrong_state
 from cloudarium.services.cloudformation.resources import Operation, Settings, Stack
 from cloudarium.services.cloudformation.settings import check_token
@@ -133,6 +134,8 @@ def begin_update(
     """Change a stack to a template and settings; ``fields`` are the record's that change too."""
     changed = stack.replace(template=keep(ctx, stack.id, text), settings=settings, updated=ctx.clock.now(), **fields)
     ctx.table(Stack).put(ctx.scope, changed)
+    release_templates(ctx, stack, changed)
+    forget_old_events(ctx, stack)
     return begin(
         ctx,
         changed,

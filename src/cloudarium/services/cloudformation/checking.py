@@ -35,6 +35,9 @@ def check_kinds(resources: Iterable[Resource], conditions: Mapping[str, bool]) -
         if kind is None:
             unknown.add(resource.type)
             continue
+        without = [name for name in resource.creation_policy if name != "ResourceSignal"]
+        unbuilt |= {f"CreationPolicy.{name} of {resource.type}" for name in without}
+        unbuilt |= {f"UpdatePolicy.{name} of {resource.type}" for name in resource.update_policy}
         for name in kind.unbuilt:
             if _is_set(resource.properties, name.split("."), conditions):
                 unbuilt.add(f"{name} of {resource.type}")

@@ -93,7 +93,8 @@ class Stack(Record, frozen=True, kw_only=True):
     stable_settings: Settings = Settings()
     outputs: tuple[Output, ...] = ()
     imports: tuple[str, ...] = ()
-    """Names of exports of other stacks that it uses."""
+    """Names of exports of other stacks that it uses, or that the operation under way does."""
+    stable_imports: tuple[str, ...] = ()
     operation: Operation | None = None
     tokens: tuple[tuple[str, str], ...] = ()
     """The last ClientRequestTokens and for which kind of operation they were."""

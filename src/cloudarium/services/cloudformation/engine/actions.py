@@ -7,6 +7,7 @@ between two steps. Deletions are always brought to their end.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -104,6 +105,8 @@ class _Action:
                 log.warning("%s of %s: %s; trying again", resource.logical_id, self._stack.name, error)
                 attempts = self._put(attempts=resource.attempts + 1).attempts
                 return float(min(_LONGEST_PAUSE, 0.25 * 2**attempts))
+            if passes(error):
+                await self._look_for_it(kind)
             self._fail(reason(error, resource.type, token))
         except Failed as error:
             self._fail(str(error))
@@ -209,17 +212,19 @@ class _Action:
         return None
 
     async def _cancel(self, kind: Kind) -> float | None:
-        resource = self._resource
-        if resource.action == "create":
-            if resource.begun and not resource.asked:
-                # The call may have been made by a cloud that was killed; what it made must not be forgotten.
-                target = self._target
-                if physical_id := await kind.found(await self._work(target)):
-                    self._put(made=msgspec.structs.replace(target, physical_id=physical_id), physical_id=physical_id)
-            self._fail("Resource creation cancelled")
-        else:
-            self._fail("Resource update cancelled")
+        await self._look_for_it(kind)
+        self._fail(f"Resource {'creation' if self._resource.action == 'create' else 'update'} cancelled")
         return None
+
+    async def _look_for_it(self, kind: Kind) -> None:
+        """What a creation whose answer nobody has seen may have made must not be forgotten."""
+        resource = self._resource
+        if resource.action != "create" or not resource.begun or resource.asked:
+            return
+        target = self._target
+        with contextlib.suppress(AwsError):
+            if physical_id := await kind.found(await self._work(target)):
+                self._put(made=msgspec.structs.replace(target, physical_id=physical_id), physical_id=physical_id)
 
     def _fail(self, why: str) -> None:
         resource = self._resource
@@ -262,11 +267,12 @@ class _Action:
         """The kind's view of it; secrets are looked up now, and kept nowhere."""
         resource, stack = self._resource, self._stack
         before: Mapping[str, Any] = {}
+        tags_before: Mapping[str, str] = {}
         if resource.action == "update" and resource.made is not None:
-            before = await revealed(self._ctx, resource.made.properties)
+            before, tags_before = await self._revealed_before(resource.made), resource.made.tags
         # What is deleted needs no secrets, which may be gone as well.
-        deletes, properties = resource.action == "delete", subject.properties
-        properties = properties if deletes else await revealed(self._ctx, properties)
+        deletes = resource.action == "delete"
+        properties = subject.properties if deletes else await revealed(self._ctx, subject.properties)
         name = names.physical_name(stack.id, stack.name, resource.logical_id, subject.generation)
         return Work(
             ctx=self._ctx,
@@ -278,10 +284,20 @@ class _Action:
             physical_id=subject.physical_id,
             attributes=subject.attributes,
             tags=subject.tags,
+            tags_before=tags_before,
             token=self._token(resource),
             name=name,
             replaces=resource.replaces,
         )
+
+    async def _revealed_before(self, made: Made) -> Mapping[str, Any]:
+        """What it was made with; a secret that is gone meanwhile stays a reference."""
+        try:
+            return await revealed(self._ctx, made.properties)
+        except (AwsError, Failed) as error:
+            if isinstance(error, AwsError) and passes(error):
+                raise
+            return made.properties
 
     async def _begin(self) -> None:
         """Write down that a call may have been made, before it is."""

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from cloudarium.kernel.context import Context
+from cloudarium.services.cloudformation import kinds
+from cloudarium.services.cloudformation.engine.actions import ACTIONS
 from cloudarium.services.cloudformation.engine.doom import doom
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.journal import resource_state, stack_state
 from cloudarium.services.cloudformation.engine.leftovers import leave
 from cloudarium.services.cloudformation.engine.planning import startable
-from cloudarium.services.cloudformation.resources import STACK_TYPE, Operation, Stack, StackResource
+from cloudarium.services.cloudformation.resources import STACK_TYPE, Made, Operation, Stack, StackResource
 
 
 async def step(ctx: Context, stack: Stack) -> float | None:
@@ -62,6 +64,9 @@ def _start(ctx: Context, operation: Operation, row: StackResource, *, skip: bool
     with ctx.store.begin():
         if made is not None and made.physical_id != former.physical_id:
             leave(ctx, row, made)
+            if _took_over(former.type):
+                _make_again(ctx, row, former, made, stage)
+                return False
             resource_state(ctx, row, "UPDATE_COMPLETE", **over)
             return True
         same = made is not None and made.properties == former.properties and made.tags == former.tags
@@ -77,3 +82,29 @@ def _start(ctx: Context, operation: Operation, row: StackResource, *, skip: bool
         changes["target"] = former
         resource_state(ctx, row, "UPDATE_IN_PROGRESS", **changes)
     return False
+
+
+def _took_over(type_: str) -> bool:
+    """Whether what replaced a resource of this type may have taken its place."""
+    kind = kinds.find(type_)
+    return kind is not None and kind.takes_over
+
+
+def _make_again(ctx: Context, row: StackResource, former: Made, made: Made, stage: str) -> None:
+    """Make what was replaced once more; ``begun`` lets the kind see first whether it is still there."""
+    generation = row.generation + 1
+    resource_state(
+        ctx,
+        row,
+        "UPDATE_IN_PROGRESS",
+        action="create",
+        stage=stage,
+        settled="",
+        failed=False,
+        begun=True,
+        generation=generation,
+        replaces=made.physical_id,
+        target=msgspec.structs.replace(former, physical_id="", attributes={}, generation=generation),
+    )
+    # What has begun is not woken by its stack.
+    ctx.cloud.enqueue(ACTIONS, (ctx.scope, row.key))

@@ -95,7 +95,8 @@ def _end(ctx: Context, stack: Stack, operation: Operation) -> None:
         elif each.doomed:
             table.put(ctx.scope, each.replace(doomed=False, changed=False, former=None))
     if not deletes:
-        stack_state(ctx, stack, operation.goal, operation=None)
+        used = {"UPDATE_ROLLBACK_COMPLETE": stack.stable_imports, "ROLLBACK_COMPLETE": ()}
+        stack_state(ctx, stack, operation.goal, operation=None, imports=used.get(operation.goal, stack.imports))
         return
     put_exports(ctx, stack, ())
     forget_change_sets(ctx, stack)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudarium.kernel.context import Context
+from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation import schemas
 from cloudarium.services.cloudformation.engine import turning, watching
 from cloudarium.services.cloudformation.engine.actions import REPLACING
@@ -18,6 +19,7 @@ from cloudarium.services.cloudformation.engine.evaluation import (
     template_of,
     values_of,
 )
+from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave_unless_former
 from cloudarium.services.cloudformation.engine.outcome import arrive
@@ -135,6 +137,11 @@ class _Way:
             target, shown = await wanted(ctx, stack, resource, needs, values, hidden)
         except (Unresolved, TemplateError) as error:
             self._fail(resource, row, error)
+            return True
+        except AwsError as error:
+            if passes(error):
+                raise
+            self._fail(resource, row, Unresolved(error.message))
             return True
         operation = self.stack.operation
         if operation is None or operation.failing or operation.stage != stage:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
+from cloudarium.services.cloudformation.engine.retention import release_templates
 from cloudarium.services.cloudformation.resources import (
     STACK_TYPE,
     ChangeSet,
@@ -30,6 +31,7 @@ def stack_state(ctx: Context, stack: Stack, status: str, reason: str = "", **cha
     changed = current.replace(status=status, reason=reason, **changes)
     # The event that ends an operation is one of it.
     operation = changed.operation or current.operation
+    release_templates(ctx, current, changed)
     if changed.operation is None and changed.change_set_id:
         _end_change_set(ctx, changed)
     return _tell(ctx, changed, operation, changed.name, changed.id, STACK_TYPE, status, reason)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudarium.kernel.context import Context
+from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation.engine import turning
 from cloudarium.services.cloudformation.engine.doom import doom
 from cloudarium.services.cloudformation.engine.evaluation import (
@@ -16,6 +17,7 @@ from cloudarium.services.cloudformation.engine.evaluation import (
     stored_resources,
     values_of,
 )
+from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.engine.journal import stack_state
 from cloudarium.services.cloudformation.engine.leftovers import leave
 from cloudarium.services.cloudformation.resources import Export, Output, Stack, StackResource
@@ -28,6 +30,11 @@ async def arrive(ctx: Context, stack: Stack, template: Template) -> None:
         outputs, used = await _outputs(ctx, stack, template)
     except (Unresolved, TemplateError) as error:
         turning.give_up(ctx, stack, str(error))
+        return
+    except AwsError as error:
+        if passes(error):
+            raise
+        turning.give_up(ctx, stack, error.message)
         return
     current = ctx.table(Stack).get(ctx.scope, stack.id)
     operation = current.operation if current is not None else None
@@ -42,6 +49,7 @@ async def arrive(ctx: Context, stack: Stack, template: Template) -> None:
         changes: dict[str, Any] = {
             "outputs": outputs,
             "imports": tuple(sorted(used)),
+            "stable_imports": tuple(sorted(used)),
             "stable_template": stack.template,
             "stable_settings": stack.settings,
         }

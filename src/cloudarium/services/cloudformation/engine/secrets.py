@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,12 +18,16 @@ from cloudarium.services.cloudformation.template import DynamicReference, dynami
 _REFERENCE = re.compile(r"\{\{resolve:(?:ssm-secure|secretsmanager):[^{}]{1,2100}\}\}")
 
 
-async def revealed(ctx: Context, node: Any) -> Any:
-    """The same with every reference to a secret replaced by the secret."""
+async def revealed(ctx: Context, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties with every reference to a secret replaced by the secret."""
+    return {name: await _revealed(ctx, value) for name, value in properties.items()}
+
+
+async def _revealed(ctx: Context, node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: await revealed(ctx, value) for key, value in node.items()}
+        return {key: await _revealed(ctx, value) for key, value in node.items()}
     if isinstance(node, list):
-        return [await revealed(ctx, value) for value in node]
+        return [await _revealed(ctx, value) for value in node]
     if not isinstance(node, str) or "{{resolve:" not in node:
         return node
     parts, end = [], 0

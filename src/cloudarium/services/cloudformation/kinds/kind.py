@@ -34,6 +34,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     """All tags it should have: the stack's, its own (which win), and where the schema says so AWS's three
     (aws:cloudformation:stack-name, …:stack-id, …:logical-id)."""
+    tags_before: Mapping[str, str] = {}
+    """All tags it was last made with; empty when it is new."""
     token: str
     """The same on every attempt of one action: 32 characters of a-z and 0-9."""
     name: str
@@ -65,6 +67,9 @@ class Kind:
     """
 
     type: ClassVar[str] = ""
+    takes_over: ClassVar[bool] = False
+    """There can be only one: what replaces another takes its place as soon as it is made, so that on the way back the
+    other has to be made again."""
     unbuilt: ClassVar[frozenset[str]] = frozenset()
     """Properties of the schema that have no effect yet: a template that sets one is refused by name."""
 

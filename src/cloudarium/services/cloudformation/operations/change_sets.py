@@ -20,6 +20,7 @@ from cloudarium.services.cloudformation.engine.changes import without_values
 from cloudarium.services.cloudformation.engine.changing import has_changes, plan
 from cloudarium.services.cloudformation.engine.evaluation import Unresolved
 from cloudarium.services.cloudformation.engine.journal import stack_state
+from cloudarium.services.cloudformation.engine.retention import forget_change_set
 from cloudarium.services.cloudformation.errors import change_set_state, invalid, no_stack, wrong_state
 from cloudarium.services.cloudformation.lookup import change_set_of, find_stack, stack_to_change
 from cloudarium.services.cloudformation.paging import page
@@ -187,7 +188,7 @@ def delete_change_set(ctx: Context, request: DeleteChangeSetInputTypeDef) -> Ans
         raise change_set_state(
             f"ChangeSet [{found.id}] cannot be deleted in its current execution status of [{found.execution}]"
         )
-    ctx.table(ChangeSet).delete(ctx.scope, found.id)
+    forget_change_set(ctx, found)
     return {}
 
 
@@ -235,7 +236,7 @@ def _others_gone(ctx: Context, executed: ChangeSet) -> None:
     table = ctx.table(ChangeSet)
     for each in table.find(ctx.scope, "stack_id", executed.stack_id):
         if each.id != executed.id:
-            table.delete(ctx.scope, each.id)
+            forget_change_set(ctx, each)
     table.put(ctx.scope, executed.replace(execution="EXECUTE_IN_PROGRESS"))
 
 
