@@ -247,6 +247,7 @@ class ChangeSet(Record, frozen=True, kw_only=True):
     triggers: tuple[tuple[str, str], ...] = ()
     monitoring_minutes: int = -1
     on_failure: str = ""
+    import_existing: bool = False
     changes: tuple[dict[str, Any], ...] = ()
 
 

@@ -125,7 +125,7 @@ def shown_change_set(change_set: ChangeSet) -> dict[str, Any]:
         "Status": change_set.status,
         "CreationTime": moment(change_set.created),
         "IncludeNestedStacks": False,
-        "ImportExistingResources": False,
+        "ImportExistingResources": change_set.import_existing,
     }
     return shown | _filled(StatusReason=change_set.reason, Description=change_set.description)
 

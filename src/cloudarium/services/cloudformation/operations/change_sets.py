@@ -49,7 +49,8 @@ _NO_CHANGES = "The submitted information didn't contain changes. Submit differen
 
 
 @operation(
-    partial="no imports, no drift-aware change sets, and nested stacks are not looked into (IncludeNestedStacks)"
+    partial="no imports: with ImportExistingResources what exists already fails, as without; no drift-aware change "
+    "sets; nested stacks are not looked into (IncludeNestedStacks)"
 )
 async def create_change_set(ctx: Context, request: CreateChangeSetInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
@@ -76,9 +77,8 @@ def _refuse(request: Mapping[str, Any]) -> None:
     refuse_unbuilt(request, "CreateChangeSet")
     if request.get("ChangeSetType") == "IMPORT" or "ResourcesToImport" in request:
         raise NotThere("Importing resources with cloudformation:CreateChangeSet")
-    for option in ("ImportExistingResources", "DeploymentMode"):
-        if request.get(option):
-            raise NotThere(f"{option} in cloudformation:CreateChangeSet")
+    if "DeploymentMode" in request:
+        raise NotThere("DeploymentMode in cloudformation:CreateChangeSet")
 
 
 def _stack_for(ctx: Context, request: Mapping[str, Any]) -> Stack | None:
@@ -131,6 +131,7 @@ def _new(ctx: Context, request: Mapping[str, Any], stack: Stack, text: str, sett
         triggers=triggers,
         monitoring_minutes=minutes,
         on_failure=request.get("OnStackFailure", ""),
+        import_existing=request.get("ImportExistingResources", False),
     )
 
 
