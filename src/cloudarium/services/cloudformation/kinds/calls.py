@@ -1,0 +1,70 @@
+"""What most kinds do around their calls to AWS's API."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from typing import Any
+
+from cloudarium.kernel.errors import AwsError, NotThere
+from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+
+
+@contextlib.contextmanager
+def unless(*codes: str) -> Iterator[None]:
+    """Pass over errors with these codes: what they say is what was wanted, such as that something is gone."""
+    try:
+        yield
+    except AwsError as error:
+        if error.code not in codes:
+            raise
+
+
+async def found_or_none(call: Awaitable[dict[str, Any]], *codes: str) -> dict[str, Any] | None:
+    """The answer, or None where an error with one of these codes says that there is nothing."""
+    with unless(*codes):
+        return await call
+    return None
+
+
+def taken(kind: Kind, identifier: str) -> Failed:
+    """Something that is not the stack's has this name, in the words of AWS's resource handlers."""
+    return Failed(f"Resource of type '{kind.type}' with identifier '{identifier}' already exists.")
+
+
+def document(value: Any) -> str:
+    """A policy, which templates hold as an object and APIs take as a text."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def picked(properties: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those of the named properties that the template sets, for a call whose parameters have the same names."""
+    return {name: properties[name] for name in names if name in properties}
+
+
+def refuse(where: str, value: Any, names: Iterable[str]) -> None:
+    """Refuse by name what is set within a property and has no effect here."""
+    for name in names:
+        if isinstance(value, Mapping) and name in value:
+            raise NotThere(f"{where}.{name}")
+
+
+class Settled(Kind):
+    """A kind that is made in two steps: the thing itself, then how it should be.
+
+    The second is done by ``ready``, after ``create`` and ``update`` alike. So whatever goes wrong in it finds the
+    physical id known, and what was made can be deleted; and what was interrupted is done again.
+    """
+
+    async def settle(self, work: Work) -> None:
+        """Make everything about it as ``properties`` and ``tags`` say, and undo what only ``before`` says."""
+        raise NotImplementedError
+
+    async def ready(self, work: Work) -> bool:
+        """Settle it."""
+        await self.settle(work)
+        return True
+
+    async def update(self, work: Work) -> None:
+        """Nothing yet: ``ready`` settles it."""

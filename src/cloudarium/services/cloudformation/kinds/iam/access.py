@@ -1,0 +1,217 @@
+"""What lets something in: instance profiles, access keys, memberships, service-linked roles, identity providers.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudarium.kernel.identity import PARTITION
+from cloudarium.services.cloudformation.kinds import tagging
+from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, picked, unless
+from cloudarium.services.cloudformation.kinds.iam.holders import GONE
+from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+
+
+class InstanceProfile(Settled):
+    """An instance profile and the role in it."""
+
+    type = "AWS::IAM::InstanceProfile"
+
+    async def create(self, work: Work) -> str:
+        """Its name."""
+        name = self._name(work)
+        await work.ctx.aws.iam.create_instance_profile(InstanceProfileName=name, **picked(work.properties, ("Path",)))
+        return name
+
+    async def found(self, work: Work) -> str:
+        """Looked for by name."""
+        return name if await self._get(work, name := self._name(work)) is not None else ""
+
+    async def settle(self, work: Work) -> None:
+        """Exactly its roles; IAM lets it have one."""
+        iam, name, wanted = work.ctx.aws.iam, work.physical_id, work.properties["Roles"]
+        made = await self._get(work, name)
+        there = [role["RoleName"] for role in made["Roles"]] if made is not None else []
+        for role in there:
+            if role not in wanted:
+                await iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
+        for role in wanted:
+            if role not in there:
+                await iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+
+    async def attributes(self, work: Work) -> dict[str, Any]:
+        """``Arn``."""
+        made = await self._get(work, work.physical_id)
+        if made is None:
+            raise Failed(f"{self.type} {work.physical_id} is not there any more.")
+        return {"Arn": made["Arn"]}
+
+    async def delete(self, work: Work) -> None:
+        """Emptied first."""
+        name = work.physical_id
+        made = await self._get(work, name)
+        with unless(GONE):
+            for role in made["Roles"] if made is not None else []:
+                await work.ctx.aws.iam.remove_role_from_instance_profile(
+                    InstanceProfileName=name, RoleName=role["RoleName"]
+                )
+            await work.ctx.aws.iam.delete_instance_profile(InstanceProfileName=name)
+
+    def _name(self, work: Work) -> str:
+        return str(work.properties.get("InstanceProfileName") or work.short_name(128))
+
+    async def _get(self, work: Work, name: str) -> dict[str, Any] | None:
+        answer = await found_or_none(work.ctx.aws.iam.get_instance_profile(InstanceProfileName=name), GONE)
+        return None if answer is None else answer["InstanceProfile"]
+
+
+class AccessKey(Settled):
+    """An access key of a user. ``Serial`` changes for nothing but to have another one made."""
+
+    type = "AWS::IAM::AccessKey"
+
+    async def create(self, work: Work) -> str:
+        """Its id. The secret is told once, so an interrupted attempt's key cannot be taken up: see ``found``."""
+        answer = await work.ctx.aws.iam.create_access_key(UserName=work.properties["UserName"])
+        return str(answer["AccessKey"]["AccessKeyId"])
+
+    async def settle(self, work: Work) -> None:
+        """``Status``."""
+        await work.ctx.aws.iam.update_access_key(
+            UserName=work.properties["UserName"],
+            AccessKeyId=work.physical_id,
+            Status=work.properties.get("Status", "Active"),
+        )
+
+    async def delete(self, work: Work) -> None:
+        """Gone with its user as well."""
+        with unless(GONE):
+            await work.ctx.aws.iam.delete_access_key(
+                UserName=work.properties["UserName"], AccessKeyId=work.physical_id
+            )
+
+
+class UserToGroupAddition(Settled):
+    """Users made members of a group. It is no thing of its own."""
+
+    type = "AWS::IAM::UserToGroupAddition"
+
+    async def create(self, work: Work) -> str:
+        """A made-up name."""
+        return work.name
+
+    async def settle(self, work: Work) -> None:
+        """Add the members, and take out those that were only before."""
+        group, users = work.properties["GroupName"], work.properties["Users"]
+        moved = bool(work.before) and work.before["GroupName"] != group
+        for user in work.before.get("Users", []):
+            if moved or user not in users:
+                await self._take_out(work, work.before["GroupName"], user)
+        for user in users:
+            await work.ctx.aws.iam.add_user_to_group(GroupName=group, UserName=user)
+
+    async def attributes(self, work: Work) -> dict[str, Any]:
+        """``Id``."""
+        return {"Id": work.physical_id}
+
+    async def delete(self, work: Work) -> None:
+        """Take all out."""
+        for user in work.properties["Users"]:
+            await self._take_out(work, work.properties["GroupName"], user)
+
+    async def _take_out(self, work: Work, group: str, user: str) -> None:
+        with unless(GONE):
+            await work.ctx.aws.iam.remove_user_from_group(GroupName=group, UserName=user)
+
+
+class ServiceLinkedRole(Kind):
+    """The role of a service."""
+
+    type = "AWS::IAM::ServiceLinkedRole"
+
+    async def create(self, work: Work) -> str:
+        """Its name, which the service's follows from."""
+        said = picked(work.properties, ("AWSServiceName", "CustomSuffix", "Description"))
+        answer = await work.ctx.aws.iam.create_service_linked_role(**said)
+        return str(answer["Role"]["RoleName"])
+
+    async def found(self, work: Work) -> str:
+        """Looked for by its path, which is the service's, and its suffix."""
+        path = f"/aws-service-role/{work.properties['AWSServiceName']}/"
+        suffix = work.properties.get("CustomSuffix", "")
+        listed = await work.ctx.aws.iam.list_roles(PathPrefix=path)
+        names = [role["RoleName"] for role in listed["Roles"]]
+        if suffix:
+            return next((name for name in names if name.endswith(f"_{suffix}")), "")
+        return min(names, key=len, default="")
+
+    async def attributes(self, work: Work) -> dict[str, Any]:
+        """``RoleName``."""
+        return {"RoleName": work.physical_id}
+
+    async def update(self, work: Work) -> None:
+        """``Description`` is all that may change."""
+        await work.ctx.aws.iam.update_role_description(
+            RoleName=work.physical_id, Description=work.properties.get("Description", "")
+        )
+
+    async def delete(self, work: Work) -> None:
+        """Nothing asks the service whether it still needs it."""
+        with unless(GONE):
+            await work.ctx.aws.iam.delete_service_linked_role(RoleName=work.physical_id)
+
+
+class OidcProvider(Settled):
+    """An OpenID Connect identity provider. Its physical id is its ARN."""
+
+    type = "AWS::IAM::OIDCProvider"
+    unbuilt = frozenset()
+
+    async def create(self, work: Work) -> str:
+        """Its ARN."""
+        answer = await work.ctx.aws.iam.create_open_id_connect_provider(
+            Url=work.properties["Url"],
+            ClientIDList=work.properties.get("ClientIdList", []),
+            ThumbprintList=work.properties.get("ThumbprintList", []),
+            Tags=tagging.pairs(tagging.own(work)),
+        )
+        return str(answer["OpenIDConnectProviderArn"])
+
+    async def found(self, work: Work) -> str:
+        """Looked for by its address, which its ARN follows from."""
+        address = urlsplit(work.properties["Url"])
+        arn = f"arn:{PARTITION}:iam::{work.ctx.account}:oidc-provider/{address.netloc}{address.path}"
+        call = work.ctx.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        return "" if await found_or_none(call, GONE) is None else arn
+
+    async def settle(self, work: Work) -> None:
+        """Thumbprints and tags. IAM has calls for client ids too, which moto has not."""
+        if not work.before:
+            return
+        iam, arn = work.ctx.aws.iam, work.physical_id
+        if work.before.get("ClientIdList") != work.properties.get("ClientIdList"):
+            raise Failed("Changing ClientIdList of an AWS::IAM::OIDCProvider is not implemented in Cloudarium yet.")
+        await iam.update_open_id_connect_provider_thumbprint(
+            OpenIDConnectProviderArn=arn, ThumbprintList=work.properties.get("ThumbprintList", [])
+        )
+        listed = await iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn)
+        put, gone = tagging.difference(tagging.by_key(listed["Tags"]), tagging.own(work))
+        if put:
+            await iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=tagging.pairs(put))
+        if gone:
+            await iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=gone)
+
+    async def attributes(self, work: Work) -> dict[str, Any]:
+        """``Arn``."""
+        return {"Arn": work.physical_id}
+
+    async def delete(self, work: Work) -> None:
+        """Delete it."""
+        with unless(GONE):
+            await work.ctx.aws.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=work.physical_id)
+
+
+KINDS = (InstanceProfile(), AccessKey(), UserToGroupAddition(), ServiceLinkedRole(), OidcProvider())
