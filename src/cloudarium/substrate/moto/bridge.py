@@ -105,7 +105,12 @@ class MotoBridge:
     async def call(
         self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any]
     ) -> dict[str, Any]:
-        """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes."""
+        """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes.
+
+        With ``once=TOKEN`` among them the call is made once: again under the same token it answers what it answered,
+        also after restarts. For callers that must not make two of what has neither a name nor a token of AWS's.
+        """
+        once = params.pop("once", "")
         if not self.owns(service):
             raise _not_there(service, operation)
         region = scope.region if scope.region != "aws-global" else "us-east-1"
@@ -116,6 +121,7 @@ class MotoBridge:
             "account": scope.account,
             "region": region,
             "params": params,
+            "once": once,
         }
         self._note_iam(service, "".join(part.capitalize() for part in operation.split("_")), "POST")
         answer, _ = await self._ask_patiently(header)

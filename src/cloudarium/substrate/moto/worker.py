@@ -39,6 +39,8 @@ class Worker:
         self._engine = Engine(self._outside, owned)
         self._journal = journal
         self._birth = journal.birth if journal else birth
+        self._once: dict[tuple[str, ...], dict[str, Any]] = {}
+        """What calls answered that are to be made once, by where, what and their token."""
         self.changes = 0
         """How many calls so far may have changed something."""
         self.replayed = 0
@@ -62,7 +64,9 @@ class Worker:
         call = _described(header, body)
         with self._turn:
             longpoll.begin()
-            if not changes(call["service"], call["api"], call.get("method", "POST")):
+            if (made := self._once.get(_once_key(call))) is not None:
+                answer: tuple[dict[str, Any], bytes] = dict(made), b""
+            elif not call.get("once") and not changes(call["service"], call["api"], call.get("method", "POST")):
                 answer = self._guarded(call)
             else:
                 answer = self._changing(call)
@@ -89,7 +93,13 @@ class Worker:
                 except OSError as error:
                     log.error("the journal could not be written: %s", error)
                     return _error("ServiceUnavailable", f"the journal could not be written: {error}", 503), b""
+        self._remember(call, answer)
         return answer
+
+    def _remember(self, call: dict[str, Any], answer: tuple[dict[str, Any], bytes]) -> None:
+        """Keep what a call that is made once has answered. An error is no answer: it may be made again."""
+        if call.get("once") and "error" not in answer[0]:
+            self._once[_once_key(call)] = dict(answer[0])
 
     def _guarded(self, call: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         where = f"{call['service']} {call['api'] or call.get('method', '')}".strip()
@@ -123,6 +133,7 @@ class Worker:
             self._engine.owned = frozenset(then) if then is not None else None
             with Execution(entry["now"], entry["seed"], entry["keys"]).running():
                 answer = self._guarded(entry)
+            self._remember(entry, answer)
             self.replayed += 1
             self.changes += 1
             if _check(answer) != entry["crc"]:
@@ -164,7 +175,9 @@ def _described(header: dict[str, Any], body: bytes) -> dict[str, Any]:
     if header["kind"] == "call":
         operation = header["operation"]
         api = "".join(part.capitalize() for part in operation.split("_"))
-        return {**call, "service": header["service"], "operation": operation, "api": api, "params": header["params"]}
+        once = {"once": header["once"]} if header.get("once") else {}
+        named = {"service": header["service"], "operation": operation, "api": api, "params": header["params"]}
+        return {**call, **named, **once}
     fields = {name.lower(): value for name, value in header["headers"]}
     query = header["target"].partition("?")[2]
     return {
@@ -176,6 +189,10 @@ def _described(header: dict[str, Any], body: bytes) -> dict[str, Any]:
         "headers": header["headers"],
         "body": body,
     }
+
+
+def _once_key(call: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(call.get(name, "") for name in ("account", "region", "service", "operation", "once"))
 
 
 def _error(code: str, message: str, status: int) -> dict[str, Any]:

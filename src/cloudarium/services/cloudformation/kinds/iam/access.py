@@ -74,9 +74,8 @@ class AccessKey(Settled):
     type = "AWS::IAM::AccessKey"
 
     async def create(self, work: Work) -> str:
-        """Its id. The secret is told once, so an interrupted attempt's key cannot be taken up: see ``found``."""
-        answer = await work.ctx.aws.iam.create_access_key(UserName=work.properties["UserName"])
-        return str(answer["AccessKey"]["AccessKeyId"])
+        """Its id."""
+        return str((await self._key(work))["AccessKeyId"])
 
     async def settle(self, work: Work) -> None:
         """``Status``."""
@@ -86,12 +85,23 @@ class AccessKey(Settled):
             Status=work.properties.get("Status", "Active"),
         )
 
+    async def attributes(self, work: Work) -> dict[str, Any]:
+        """``Id`` and ``SecretAccessKey``, which IAM tells only when it makes the key."""
+        if "SecretAccessKey" in work.attributes:
+            return dict(work.attributes)
+        return {"Id": work.physical_id, "SecretAccessKey": (await self._key(work))["SecretAccessKey"]}
+
     async def delete(self, work: Work) -> None:
         """Gone with its user as well."""
         with unless(GONE):
             await work.ctx.aws.iam.delete_access_key(
                 UserName=work.properties["UserName"], AccessKeyId=work.physical_id
             )
+
+    async def _key(self, work: Work) -> dict[str, Any]:
+        answer = await work.ctx.aws.iam.create_access_key(UserName=work.properties["UserName"], once=work.token)
+        key: dict[str, Any] = answer["AccessKey"]
+        return key
 
 
 class UserToGroupAddition(Settled):

@@ -78,8 +78,10 @@ class Role(_Identity):
         await holders.settle(work.ctx, self.holder, name, properties, work.before)
         if not work.before:
             return
-        trust = document(properties["AssumeRolePolicyDocument"])
-        await iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+        if work.before["AssumeRolePolicyDocument"] != (trust := properties["AssumeRolePolicyDocument"]):
+            # A trust policy may be without a version on AWS, and with moto when the role is made, not afterwards.
+            versioned = {"Version": "2012-10-17", **trust} if isinstance(trust, dict) else trust
+            await iam.update_assume_role_policy(RoleName=name, PolicyDocument=document(versioned))
         await iam.update_role(
             RoleName=name,
             Description=properties.get("Description", ""),
