@@ -144,6 +144,13 @@ def test_a_policy_moves_between_holders(stack: Any) -> None:
         stack.create("AWS::IAM::Policy", PolicyName="p", PolicyDocument=allow("s3:*"))
 
 
+def test_what_moto_keeps_as_it_is_is_refused(stack: Any) -> None:
+    group = stack.create("AWS::IAM::Group", Path="/a/")
+    group.update(Path="/a/", ManagedPolicyArns=[READ])
+    with pytest.raises(AwsError, match="Changing the Path of an AWS::IAM::Group"):
+        group.update(Path="/b/")
+
+
 @pytest.mark.parametrize("holder", ["Role", "User", "Group"])
 def test_an_inline_policy_of_one_holder(stack: Any, holder: str) -> None:
     iam = stack.client("iam")
@@ -271,7 +278,7 @@ def test_an_identity_provider(stack: Any) -> None:
         "k": "v",
         "of-the-stack": "yes",
     }
-    with pytest.raises(Failed, match="ClientIdList"):
+    with pytest.raises(AwsError, match="Changing the ClientIdList"):
         provider.update(**{**said, "ClientIdList": ["b"]}, ThumbprintList=["b" * 40])
     provider.delete()
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []

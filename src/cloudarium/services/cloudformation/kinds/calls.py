@@ -54,7 +54,8 @@ class Settled(Kind):
     """A kind that is made in two steps: the thing itself, then how it should be.
 
     The second is done by ``ready``, after ``create`` and ``update`` alike. So whatever goes wrong in it finds the
-    physical id known, and what was made can be deleted; and what was interrupted is done again.
+    physical id known, and what was made can be deleted; and what was interrupted is done again. What ``create`` has
+    set completely is left to ``update``.
     """
 
     async def settle(self, work: Work) -> None:

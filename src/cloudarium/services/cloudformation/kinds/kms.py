@@ -30,20 +30,20 @@ class Key(Settled):
         return str(answer["KeyMetadata"]["KeyId"])
 
     async def update(self, work: Work) -> None:
-        """What a key is it stays: AWS takes another one."""
+        """Description, policy and tags. What a key is it stays: AWS takes another one."""
         if picked(work.before, _FIXED) != picked(work.properties, _FIXED):
             raise NeedsReplacement
+        kms, key = work.ctx.aws.kms, work.physical_id
+        await kms.enable_key(KeyId=key)
+        await kms.update_key_description(KeyId=key, Description=work.properties.get("Description", ""))
+        if "KeyPolicy" in work.properties or "KeyPolicy" in work.before:
+            policy = document(work.properties.get("KeyPolicy", _default_policy(work)))
+            await kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+        await self._settle_tags(work)
 
     async def settle(self, work: Work) -> None:
-        """Whether it is enabled and rotated, and after a change its description, policy and tags."""
+        """Whether it is rotated and enabled."""
         kms, key = work.ctx.aws.kms, work.physical_id
-        if work.before:
-            await kms.enable_key(KeyId=key)
-            await kms.update_key_description(KeyId=key, Description=work.properties.get("Description", ""))
-            if "KeyPolicy" in work.properties or "KeyPolicy" in work.before:
-                policy = document(work.properties.get("KeyPolicy", _default_policy(work)))
-                await kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
-            await self._settle_tags(work)
         if work.properties.get("EnableKeyRotation", False):
             await kms.enable_key_rotation(KeyId=key)
         elif "EnableKeyRotation" in work.before:

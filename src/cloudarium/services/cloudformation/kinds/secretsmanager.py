@@ -10,7 +10,7 @@ from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 
 _NONE = "ResourceNotFoundException"
@@ -26,7 +26,7 @@ _HOW = (
 )
 
 
-class Secret(Settled):
+class Secret(Kind):
     """A secret; its physical id is its ARN. A generated one is made again only when its recipe changes."""
 
     type = "AWS::SecretsManager::Secret"
@@ -53,10 +53,8 @@ class Secret(Settled):
         answer = await found_or_none(call, _NONE)
         return "" if answer is None else str(answer["ARN"])
 
-    async def settle(self, work: Work) -> None:
+    async def update(self, work: Work) -> None:
         """Value, description, key and tags."""
-        if not work.before:
-            return
         api, arn = work.ctx.aws.secretsmanager, work.physical_id
         if work.before.get("Description") and not work.properties.get("Description"):
             raise NotThere("Taking the Description from an AWS::SecretsManager::Secret")

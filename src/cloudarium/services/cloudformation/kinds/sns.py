@@ -62,17 +62,19 @@ class Topic(Settled):
         return "" if await found_or_none(work.ctx.aws.sns.get_topic_attributes(TopicArn=arn), *_NONE) is None else arn
 
     async def settle(self, work: Work) -> None:
-        """Attributes, subscriptions and tags."""
-        sns, arn = work.ctx.aws.sns, work.physical_id
+        """Its subscriptions."""
+        sns = work.ctx.aws.sns
         wanted = [(each["Protocol"], each["Endpoint"]) for each in work.properties.get("Subscription", [])]
         before = [(each["Protocol"], each["Endpoint"]) for each in work.before.get("Subscription", [])]
         for target in before:
             if target not in wanted and (subscription := await self._subscription(work, *target)):
                 await sns.unsubscribe(SubscriptionArn=subscription)
         for protocol, endpoint in wanted:
-            await sns.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=endpoint)
-        if not work.before:
-            return
+            await sns.subscribe(TopicArn=work.physical_id, Protocol=protocol, Endpoint=endpoint)
+
+    async def update(self, work: Work) -> None:
+        """Attributes and tags."""
+        sns, arn = work.ctx.aws.sns, work.physical_id
         for name, as_new in _TOPIC.items():
             if work.before.get(name) != work.properties.get(name):
                 value = _text(work.properties.get(name, as_new))

@@ -31,7 +31,7 @@ _AS_NEW = {
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
 
 
-class Queue(Settled):
+class Queue(Kind):
     """A queue; its physical id is its URL."""
 
     type = "AWS::SQS::Queue"
@@ -53,10 +53,8 @@ class Queue(Settled):
         answer = await found_or_none(work.ctx.aws.sqs.get_queue_url(QueueName=self._name(work)), *_NONE)
         return "" if answer is None else str(answer["QueueUrl"])
 
-    async def settle(self, work: Work) -> None:
+    async def update(self, work: Work) -> None:
         """Attributes and tags. moto forgets the queue's policy with every change that does not repeat it."""
-        if not work.before:
-            return
         sqs, url = work.ctx.aws.sqs, work.physical_id
         attributes = {name: _AS_NEW[name] for name in _AS_NEW if name in work.before} | _said(work)
         changed = {name: value for name, value in attributes.items() if work.before.get(name) != work.properties.get(name)}

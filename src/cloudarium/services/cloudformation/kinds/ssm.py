@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, picked, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import NeedsReplacement, Work
+from cloudarium.services.cloudformation.kinds.calls import found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import Kind, NeedsReplacement, Work
 
 _NO_PARAMETER = "ParameterNotFound"
 _NO_DOCUMENT = "InvalidDocument"
@@ -28,7 +28,7 @@ async def _settle_tags(work: Work, type_: str, name: str) -> None:
         await ssm.remove_tags_from_resource(ResourceType=type_, ResourceId=name, TagKeys=gone)
 
 
-class Parameter(Settled):
+class Parameter(Kind):
     """A parameter; its physical id is its name. Its tags are of the form of a map."""
 
     type = "AWS::SSM::Parameter"
@@ -47,10 +47,8 @@ class Parameter(Settled):
         name = self._name(work)
         return "" if await found_or_none(work.ctx.aws.ssm.get_parameter(Name=name), _NO_PARAMETER) is None else name
 
-    async def settle(self, work: Work) -> None:
+    async def update(self, work: Work) -> None:
         """Another version where something changed, and tags."""
-        if not work.before:
-            return
         names = ("Type", "Value", *_PARAMETER)
         if picked(work.before, names) != picked(work.properties, names):
             as_new = {name: value for name, value in _PARAMETER.items() if name in work.before}
@@ -73,7 +71,7 @@ class Parameter(Settled):
         return str(work.properties.get("Name") or f"CFN-{work.logical_id}{work.name[-13:]}")
 
 
-class Document(Settled):
+class Document(Kind):
     """A document; its physical id is its name. Like on AWS it is replaced unless ``UpdateMethod`` says otherwise."""
 
     type = "AWS::SSM::Document"
@@ -96,15 +94,10 @@ class Document(Settled):
         return "" if await found_or_none(call, _NO_DOCUMENT) is None else name
 
     async def update(self, work: Work) -> None:
-        """Another content takes another document, unless ``UpdateMethod`` is NewVersion."""
-        if self._differs(work) and work.properties.get("UpdateMethod", "Replace") != "NewVersion":
-            raise NeedsReplacement
-
-    async def settle(self, work: Work) -> None:
-        """The content as the default version, and tags."""
-        if not work.before:
-            return
+        """Another content takes another document, unless ``UpdateMethod`` is NewVersion: then another version."""
         if self._differs(work):
+            if work.properties.get("UpdateMethod", "Replace") != "NewVersion":
+                raise NeedsReplacement
             await self._settle_version(work)
         await _settle_tags(work, "Document", work.physical_id)
 
@@ -119,13 +112,13 @@ class Document(Settled):
     @staticmethod
     def _differs(work: Work) -> bool:
         names = ("Content", "DocumentFormat", "TargetType", "VersionName")
-        return bool(work.before) and picked(work.before, names) != picked(work.properties, names)
+        return picked(work.before, names) != picked(work.properties, names)
 
     async def _settle_version(self, work: Work) -> None:
         """No two versions have the same content: on the way back there is one already."""
         ssm, name, content = work.ctx.aws.ssm, work.physical_id, _content(work)
-        for each in (await ssm.list_document_versions(Name=name))["DocumentVersions"]:
-            version = each["DocumentVersion"]
+        latest = int((await ssm.describe_document(Name=name))["Document"]["LatestVersion"])
+        for version in map(str, range(1, latest + 1)):
             if (await ssm.get_document(Name=name, DocumentVersion=version))["Content"] == content:
                 break
         else:

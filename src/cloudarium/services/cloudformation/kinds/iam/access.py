@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.identity import PARTITION
 from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, picked, unless
@@ -174,11 +175,10 @@ class ServiceLinkedRole(Kind):
             await work.ctx.aws.iam.delete_service_linked_role(RoleName=work.physical_id)
 
 
-class OidcProvider(Settled):
+class OidcProvider(Kind):
     """An OpenID Connect identity provider. Its physical id is its ARN."""
 
     type = "AWS::IAM::OIDCProvider"
-    unbuilt = frozenset()
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
@@ -197,13 +197,11 @@ class OidcProvider(Settled):
         call = work.ctx.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
         return "" if await found_or_none(call, GONE) is None else arn
 
-    async def settle(self, work: Work) -> None:
+    async def update(self, work: Work) -> None:
         """Thumbprints and tags. IAM has calls for client ids too, which moto has not."""
-        if not work.before:
-            return
         iam, arn = work.ctx.aws.iam, work.physical_id
         if work.before.get("ClientIdList") != work.properties.get("ClientIdList"):
-            raise Failed("Changing ClientIdList of an AWS::IAM::OIDCProvider is not implemented in Cloudarium yet.")
+            raise NotThere("Changing the ClientIdList of an AWS::IAM::OIDCProvider")
         await iam.update_open_id_connect_provider_thumbprint(
             OpenIDConnectProviderArn=arn, ThumbprintList=work.properties.get("ThumbprintList", [])
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
 from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, unless
 from cloudarium.services.cloudformation.kinds.iam import holders
@@ -28,6 +29,10 @@ class _Identity(Settled):
     async def found(self, work: Work) -> str:
         """Looked for by name."""
         return name if await self._get(work, name := self.name(work)) is not None else ""
+
+    async def settle(self, work: Work) -> None:
+        """Its policies."""
+        await holders.settle(work.ctx, self.holder, work.physical_id, work.properties, work.before)
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn``, and what else the type has."""
@@ -72,12 +77,9 @@ class Role(_Identity):
         )
         return name
 
-    async def settle(self, work: Work) -> None:
-        """Trust policy, boundary, policies and tags."""
+    async def update(self, work: Work) -> None:
+        """Trust policy, description, boundary and tags."""
         iam, name, properties = work.ctx.aws.iam, work.physical_id, work.properties
-        await holders.settle(work.ctx, self.holder, name, properties, work.before)
-        if not work.before:
-            return
         if work.before["AssumeRolePolicyDocument"] != (trust := properties["AssumeRolePolicyDocument"]):
             # A trust policy may be without a version on AWS, and with moto when the role is made, not afterwards.
             versioned = {"Version": "2012-10-17", **trust} if isinstance(trust, dict) else trust
@@ -115,18 +117,19 @@ class User(_Identity):
         return name
 
     async def settle(self, work: Work) -> None:
-        """Path, policies, groups, password and tags."""
-        iam, name = work.ctx.aws.iam, work.physical_id
-        await holders.settle(work.ctx, self.holder, name, work.properties, work.before)
+        """Policies, groups and password."""
+        await super().settle(work)
         groups = work.properties.get("Groups", [])
         for group in work.before.get("Groups", []):
             if group not in groups:
                 await self._leave(work, group)
         for group in groups:
-            await iam.add_user_to_group(GroupName=group, UserName=name)
+            await work.ctx.aws.iam.add_user_to_group(GroupName=group, UserName=work.physical_id)
         await self._settle_password(work)
-        if not work.before:
-            return
+
+    async def update(self, work: Work) -> None:
+        """Path and tags."""
+        iam, name = work.ctx.aws.iam, work.physical_id
         if work.before.get("Path") != work.properties.get("Path"):
             await iam.update_user(UserName=name, NewPath=work.properties.get("Path", "/"))
         now = tagging.by_key((await iam.list_user_tags(UserName=name))["Tags"])
@@ -176,12 +179,10 @@ class Group(_Identity):
         await work.ctx.aws.iam.create_group(GroupName=name, **picked(work.properties, ("Path",)))
         return name
 
-    async def settle(self, work: Work) -> None:
-        """Path and policies."""
-        await holders.settle(work.ctx, self.holder, work.physical_id, work.properties, work.before)
-        if work.before and work.before.get("Path") != work.properties.get("Path"):
-            path = work.properties.get("Path", "/")
-            await work.ctx.aws.iam.update_group(GroupName=work.physical_id, NewPath=path)
+    async def update(self, work: Work) -> None:
+        """Its path could change, but moto's IAM keeps it as it is."""
+        if work.before.get("Path") != work.properties.get("Path"):
+            raise NotThere("Changing the Path of an AWS::IAM::Group")
 
 
 KINDS = (Role(), User(), Group())

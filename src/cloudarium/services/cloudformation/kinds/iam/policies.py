@@ -129,15 +129,19 @@ class ManagedPolicy(Settled):
         return "" if await self._get(work, arn) is None else arn
 
     async def settle(self, work: Work) -> None:
-        """Document and attachments."""
-        iam, arn, wanted = work.ctx.aws.iam, work.physical_id, holders.holding(work.properties)
+        """Its attachments."""
+        arn, wanted = work.physical_id, holders.holding(work.properties)
         for holder, who in holders.holding(work.before):
             if (holder, who) not in wanted:
                 await holders.detach(work.ctx, holder, who, arn)
         for holder, who in wanted:
             await holders.attach(work.ctx, holder, who, arn)
-        if not work.before or work.before["PolicyDocument"] == work.properties["PolicyDocument"]:
+
+    async def update(self, work: Work) -> None:
+        """Its document, as another version."""
+        if work.before["PolicyDocument"] == work.properties["PolicyDocument"]:
             return
+        iam, arn = work.ctx.aws.iam, work.physical_id
         versions = await self._others(work)
         if len(versions) >= _VERSIONS - 1:
             oldest = min(versions, key=lambda version: int(version[1:]))

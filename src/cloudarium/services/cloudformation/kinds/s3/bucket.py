@@ -72,7 +72,7 @@ class Bucket(Settled):
     async def settle(self, work: Work) -> None:
         """All its configurations, and its tags."""
         s3, name = work.ctx.aws.s3, work.physical_id
-        if work.before and work.before.get("ObjectLockEnabled") and not work.properties.get("ObjectLockEnabled"):
+        if work.before.get("ObjectLockEnabled") and not work.properties.get("ObjectLockEnabled"):
             raise Failed("Object Lock cannot be disabled once it is enabled on a bucket.")
         for property_, setting in SETTINGS.items():
             if (value := work.properties.get(property_)) is not None:
@@ -83,7 +83,7 @@ class Bucket(Settled):
         await self._settle_logging(work)
         if tags := tagging.own(work):
             await s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tagging.pairs(tags)})
-        elif work.before:
+        else:
             await s3.delete_bucket_tagging(Bucket=name)
 
     async def attributes(self, work: Work) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Bucket(Settled):
 
     async def _settle_lock(self, work: Work) -> None:
         asked = work.properties.get("ObjectLockEnabled") and "ObjectLockConfiguration" not in work.properties
-        if work.before and asked and not work.before.get("ObjectLockEnabled"):
+        if asked and not work.before.get("ObjectLockEnabled"):
             enabled = {"ObjectLockEnabled": "Enabled"}
             await work.ctx.aws.s3.put_object_lock_configuration(
                 Bucket=work.physical_id, ObjectLockConfiguration=enabled
