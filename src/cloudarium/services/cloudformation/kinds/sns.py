@@ -97,7 +97,9 @@ class Topic(Settled):
 
     def _name(self, work: Work) -> str:
         fifo = work.properties.get("FifoTopic")
-        return str(work.properties.get("TopicName") or (f"{work.short_name(251)}.fifo" if fifo else work.short_name(256)))
+        return str(
+            work.properties.get("TopicName") or (f"{work.short_name(251)}.fifo" if fifo else work.short_name(256))
+        )
 
     def _arn(self, work: Work) -> str:
         return work.ctx.arn("sns", self._name(work))

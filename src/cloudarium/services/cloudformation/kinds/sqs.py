@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Kind, Work
 
 _NONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
@@ -56,9 +56,9 @@ class Queue(Kind):
     async def update(self, work: Work) -> None:
         """Attributes and tags. moto forgets the queue's policy with every change that does not repeat it."""
         sqs, url = work.ctx.aws.sqs, work.physical_id
-        attributes = {name: _AS_NEW[name] for name in _AS_NEW if name in work.before} | _said(work)
-        changed = {name: value for name, value in attributes.items() if work.before.get(name) != work.properties.get(name)}
-        if changed:
+        names = [name for name in _AS_NEW if work.before.get(name) != work.properties.get(name)]
+        if names:
+            changed = picked(_AS_NEW | _said(work), names)
             policy = await _attributes(work, url, "Policy")
             await sqs.set_queue_attributes(QueueUrl=url, Attributes=policy | changed)
         now = (await sqs.list_queue_tags(QueueUrl=url)).get("Tags", {})
@@ -79,8 +79,8 @@ class Queue(Kind):
             await work.ctx.aws.sqs.delete_queue(QueueUrl=work.physical_id)
 
     def _name(self, work: Work) -> str:
-        fifo = work.properties.get("FifoQueue")
-        return str(work.properties.get("QueueName") or (f"{work.short_name(75)}.fifo" if fifo else work.short_name(80)))
+        generated = f"{work.short_name(75)}.fifo" if work.properties.get("FifoQueue") else work.short_name(80)
+        return str(work.properties.get("QueueName") or generated)
 
 
 class QueuePolicy(Settled):

@@ -95,9 +95,7 @@ class AccessKey(Settled):
     async def delete(self, work: Work) -> None:
         """Gone with its user as well."""
         with unless(GONE):
-            await work.ctx.aws.iam.delete_access_key(
-                UserName=work.properties["UserName"], AccessKeyId=work.physical_id
-            )
+            await work.ctx.aws.iam.delete_access_key(UserName=work.properties["UserName"], AccessKeyId=work.physical_id)
 
     async def _key(self, work: Work) -> dict[str, Any]:
         answer = await work.ctx.aws.iam.create_access_key(UserName=work.properties["UserName"], once=work.token)

@@ -37,7 +37,9 @@ async def remove(ctx: Context, holder: str, name: str, policy: str) -> None:
         await getattr(ctx.aws.iam, f"delete_{holder}_policy")(**_named(holder, name), PolicyName=policy)
 
 
-async def settle(ctx: Context, holder: str, name: str, properties: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+async def settle(
+    ctx: Context, holder: str, name: str, properties: Mapping[str, Any], before: Mapping[str, Any]
+) -> None:
     """Make ``ManagedPolicyArns`` and ``Policies`` of a role, user or group so; others' policies on it stay."""
     arns = properties.get("ManagedPolicyArns", [])
     for arn in _only(before.get("ManagedPolicyArns", []), arns):

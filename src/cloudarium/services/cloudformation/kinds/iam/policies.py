@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from cloudarium.kernel.identity import PARTITION
 from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.iam import holders
 from cloudarium.services.cloudformation.kinds.iam.holders import GONE
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
-from cloudarium.kernel.identity import PARTITION
 
 _VERSIONS = 5
 """How many versions a managed policy may have."""

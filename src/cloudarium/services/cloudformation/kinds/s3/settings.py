@@ -184,9 +184,7 @@ SETTINGS: dict[str, Setting] = {
         "put_object_lock_configuration", lock, "put_object_lock_configuration", lock({"ObjectLockEnabled": "Enabled"})
     ),
     "BucketEncryption": Setting("put_bucket_encryption", encryption, "delete_bucket_encryption", {}),
-    "LifecycleConfiguration": Setting(
-        "put_bucket_lifecycle_configuration", lifecycle, "delete_bucket_lifecycle", {}
-    ),
+    "LifecycleConfiguration": Setting("put_bucket_lifecycle_configuration", lifecycle, "delete_bucket_lifecycle", {}),
     "CorsConfiguration": Setting("put_bucket_cors", cors, "delete_bucket_cors", {}),
     "WebsiteConfiguration": Setting("put_bucket_website", website, "delete_bucket_website", {}),
     "AccelerateConfiguration": Setting(
