@@ -108,9 +108,11 @@ class MotoBridge:
         """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes.
 
         With ``once=TOKEN`` among them the call is made once: again under the same token it answers what it answered,
-        also after restarts. For callers that must not make two of what has neither a name nor a token of AWS's.
+        also after restarts. For callers that must not make two of what has neither a name nor a token of AWS's. With
+        ``recall=TOKEN`` it answers only that, and ``{}`` where there has been no such call.
         """
-        once = params.pop("once", "")
+        recall = params.pop("recall", "")
+        once = params.pop("once", recall)
         if not self.owns(service):
             raise _not_there(service, operation)
         region = scope.region if scope.region != "aws-global" else "us-east-1"
@@ -122,6 +124,7 @@ class MotoBridge:
             "region": region,
             "params": params,
             "once": once,
+            "recall": bool(recall),
         }
         self._note_iam(service, "".join(part.capitalize() for part in operation.split("_")), "POST")
         answer, _ = await self._ask_patiently(header)

@@ -66,6 +66,8 @@ class Worker:
             longpoll.begin()
             if (made := self._once.get(_once_key(call))) is not None:
                 answer: tuple[dict[str, Any], bytes] = dict(made), b""
+            elif header.get("recall"):
+                answer = {"result": {}}, b""
             elif not call.get("once") and not changes(call["service"], call["api"], call.get("method", "POST")):
                 answer = self._guarded(call)
             else:

@@ -23,8 +23,11 @@ def unless(*codes: str) -> Iterator[None]:
 
 async def found_or_none(call: Awaitable[dict[str, Any]], *codes: str) -> dict[str, Any] | None:
     """The answer, or None where an error with one of these codes says that there is nothing."""
-    with unless(*codes):
+    try:
         return await call
+    except AwsError as error:
+        if error.code not in codes:
+            raise
     return None
 
 

@@ -29,6 +29,11 @@ class Key(Settled):
         answer = await work.ctx.aws.kms.create_key(**said, Tags=_pairs(tagging.own(work)), once=work.token)
         return str(answer["KeyMetadata"]["KeyId"])
 
+    async def found(self, work: Work) -> str:
+        """What the call answered, if it was made: a key has no name."""
+        answer = await work.ctx.aws.kms.create_key(recall=work.token)
+        return str(answer["KeyMetadata"]["KeyId"]) if answer else ""
+
     async def update(self, work: Work) -> None:
         """Description, policy and tags. What a key is it stays: AWS takes another one."""
         if picked(work.before, _FIXED) != picked(work.properties, _FIXED):

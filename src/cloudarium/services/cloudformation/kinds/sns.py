@@ -96,10 +96,8 @@ class Topic(Settled):
             await work.ctx.aws.sns.delete_topic(TopicArn=work.physical_id)
 
     def _name(self, work: Work) -> str:
-        fifo = work.properties.get("FifoTopic")
-        return str(
-            work.properties.get("TopicName") or (f"{work.short_name(251)}.fifo" if fifo else work.short_name(256))
-        )
+        generated = f"{work.short_name(251)}.fifo" if work.properties.get("FifoTopic") else work.short_name(256)
+        return str(work.properties.get("TopicName") or generated)
 
     def _arn(self, work: Work) -> str:
         return work.ctx.arn("sns", self._name(work))

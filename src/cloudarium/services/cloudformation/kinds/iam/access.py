@@ -78,6 +78,11 @@ class AccessKey(Settled):
         """Its id."""
         return str((await self._key(work))["AccessKeyId"])
 
+    async def found(self, work: Work) -> str:
+        """What the call answered, if it was made."""
+        answer = await work.ctx.aws.iam.create_access_key(recall=work.token)
+        return str(answer["AccessKey"]["AccessKeyId"]) if answer else ""
+
     async def settle(self, work: Work) -> None:
         """``Status``."""
         await work.ctx.aws.iam.update_access_key(

@@ -10,6 +10,7 @@ from cloudarium.services.cloudformation.kinds.calls import document, unless
 
 ROLE, USER, GROUP = "role", "user", "group"
 GONE = "NoSuchEntity"
+Properties = Mapping[str, Any]
 HOLDERS = (("Roles", ROLE), ("Users", USER), ("Groups", GROUP))
 """The properties of policies that name their holders."""
 
@@ -37,9 +38,7 @@ async def remove(ctx: Context, holder: str, name: str, policy: str) -> None:
         await getattr(ctx.aws.iam, f"delete_{holder}_policy")(**_named(holder, name), PolicyName=policy)
 
 
-async def settle(
-    ctx: Context, holder: str, name: str, properties: Mapping[str, Any], before: Mapping[str, Any]
-) -> None:
+async def settle(ctx: Context, holder: str, name: str, properties: Properties, before: Properties) -> None:
     """Make ``ManagedPolicyArns`` and ``Policies`` of a role, user or group so; others' policies on it stay."""
     arns = properties.get("ManagedPolicyArns", [])
     for arn in _only(before.get("ManagedPolicyArns", []), arns):
@@ -53,12 +52,12 @@ async def settle(
         await put(ctx, holder, name, policy, text)
 
 
-async def strip(ctx: Context, holder: str, name: str, properties: Mapping[str, Any]) -> None:
+async def strip(ctx: Context, holder: str, name: str, properties: Properties) -> None:
     """Take away what ``settle`` gave it, so that it can be deleted. What others gave it keeps it, as on AWS."""
     await settle(ctx, holder, name, {}, properties)
 
 
-def holding(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
+def holding(properties: Properties) -> list[tuple[str, str]]:
     """Who holds a policy with these ``Roles``, ``Users`` and ``Groups``: pairs of kind and name."""
     return [(holder, name) for names, holder in HOLDERS for name in properties.get(names, [])]
 

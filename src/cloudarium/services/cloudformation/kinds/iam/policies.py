@@ -155,7 +155,7 @@ class ManagedPolicy(Settled):
         if made is None:
             raise Failed(f"{self.type} {work.physical_id} is not there any more.")
         said = picked(made, ("PolicyId", "DefaultVersionId", "AttachmentCount", "IsAttachable"))
-        times = {name: str(made[name]) for name in ("CreateDate", "UpdateDate") if name in made}
+        times: dict[str, Any] = {name: str(made[name]) for name in ("CreateDate", "UpdateDate") if name in made}
         boundaries = made.get("PermissionsBoundaryUsageCount", 0)
         return {**said, **times, "PermissionsBoundaryUsageCount": boundaries, "PolicyArn": work.physical_id}
 
