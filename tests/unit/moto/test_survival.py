@@ -263,3 +263,18 @@ def test_a_call_that_is_made_once_is_made_once_also_after_a_restart(rig: Rig) ->
     assert first == rig.call("kms", "create_key", once="t") == rig.call("kms", "create_key", recall="t")
     assert keys() == 2
     assert rig.bridge.running is not None and rig.bridge.running.ready["differing"] == 0
+
+
+def test_what_cloudformation_made_when_it_was_motos_is_still_there(rig: Rig, tmp_path: Path) -> None:
+    """And no function of Python is called that a template names."""
+    queue = "{Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${AWS::StackName}-q'}}"
+    mark = tmp_path / "called"
+    rig.call("cloudformation", "create_stack", StackName="then", TemplateBody=f"Resources: {{Q: {queue}}}")
+    called = f'!!python/object/apply:os.mkdir ["{mark}"]'
+    evil = f"Description: {called}\nResources: {{Q: {queue}}}"
+    with pytest.raises(AwsError, match="python/object/apply:os.mkdir"):
+        rig.call("cloudformation", "create_stack", StackName="evil", TemplateBody=evil)
+    rig.restart()
+    urls = rig.client("sqs").list_queues()["QueueUrls"]
+    assert [url.rpartition("/")[2] for url in urls] == ["then-q"]
+    assert not mark.exists()

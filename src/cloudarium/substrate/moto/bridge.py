@@ -27,7 +27,7 @@ _PATIENCE = 60.0
 _POLL = 0.1
 _POLL_ANYWAY = 10
 """A long poll asks again when anything changed, and every so many looks all the same: messages become visible."""
-_IAM = frozenset({"iam", "cloudformation"})
+_IAM = "iam"
 
 
 class MotoBridge:
@@ -202,7 +202,7 @@ class MotoBridge:
         await asyncio.sleep(pause)
         child = MotoProcess()
         try:
-            await child.start(self._supervisor(), self._folder, self._cloud.clock.now(), self._cloud.services)
+            await child.start(self._supervisor(), self._folder, self._cloud.clock.now())
         except BaseException:
             await child.stop()
             raise
@@ -254,7 +254,7 @@ class MotoBridge:
 
     def _note_iam(self, service: str, operation: str, method: str) -> None:
         """Count what may change access keys. A mark beside the journal says after a restart that there are some."""
-        if service and (service not in _IAM or not changes(service, operation, method)):
+        if service and (service != _IAM or not changes(service, operation, method)):
             return
         if not service and method != "POST":
             return

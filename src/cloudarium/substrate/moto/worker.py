@@ -30,13 +30,10 @@ _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 class Worker:
     """moto with a memory. ``journal`` None forgets everything at the end."""
 
-    def __init__(self, journal: Journal | None, *, birth: float, owned: frozenset[str] = frozenset()) -> None:
-        """``birth`` (cloud seconds): when everything that is there from the beginning was made.
-
-        ``owned``: the services that are the cloud's own.
-        """
+    def __init__(self, journal: Journal | None, *, birth: float) -> None:
+        """``birth`` (cloud seconds): when everything that is there from the beginning was made."""
         self._turn = threading.Lock()
-        self._engine = Engine(self._outside, owned)
+        self._engine = Engine(self._outside)
         self._journal = journal
         self._birth = journal.birth if journal else birth
         self._once: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -87,9 +84,6 @@ class Worker:
             self.changes += 1
             if self._journal is not None:
                 entry = {**call, "now": moment, "seed": execution.seed, "keys": execution.keys, "crc": _check(answer)}
-                if call["service"] == "cloudformation":
-                    # Whose a service is may change; what a call was refused for, and what not, must not.
-                    entry["owned"] = sorted(self._engine.owned or ())
                 try:
                     self._journal.append(entry)
                 except OSError as error:
@@ -129,10 +123,8 @@ class Worker:
     # -- again -----------------------------------------------------------------------------------------------------
 
     def _replay(self, journal: Journal) -> None:
-        owned, self._engine.offline = self._engine.owned, True
+        self._engine.offline = True
         for entry in journal.replay():
-            then = entry.get("owned")
-            self._engine.owned = frozenset(then) if then is not None else None
             with Execution(entry["now"], entry["seed"], entry["keys"]).running():
                 answer = self._guarded(entry)
             self._remember(entry, answer)
@@ -141,7 +133,7 @@ class Worker:
             if _check(answer) != entry["crc"]:
                 self.differing += 1
                 log.warning("%s %s came out differently when replayed", entry["service"], entry["api"])
-        self._engine.owned, self._engine.offline = owned, False
+        self._engine.offline = False
 
     def _seed_backends(self) -> None:
         """What moto makes on first use of a service in an account and region follows from their names."""
