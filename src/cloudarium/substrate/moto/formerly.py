@@ -15,11 +15,11 @@ def read_templates_safely() -> None:
     import yaml
     from moto.cloudformation.utils import yaml_tag_constructor
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]
         pass
 
     def short_form(loader: object, suffix: str, node: object) -> object:
         return yaml_tag_constructor(loader, f"!{suffix}", node)
 
     Loader.add_multi_constructor("!", short_form)
-    yaml.Loader = Loader  # type: ignore[misc]
+    yaml.Loader = Loader
