@@ -272,7 +272,7 @@ def test_what_cloudformation_made_when_it_was_motos_is_still_there(rig: Rig, tmp
     rig.call("cloudformation", "create_stack", StackName="then", TemplateBody=f"Resources: {{Q: {queue}}}")
     called = f'!!python/object/apply:os.mkdir ["{mark}"]'
     evil = f"Description: {called}\nResources: {{Q: {queue}}}"
-    with pytest.raises(AwsError, match="python/object/apply:os.mkdir"):
+    with pytest.raises(AwsError, match=r"python/object/apply:os.mkdir"):
         rig.call("cloudformation", "create_stack", StackName="evil", TemplateBody=evil)
     rig.restart()
     urls = rig.client("sqs").list_queues()["QueueUrls"]
