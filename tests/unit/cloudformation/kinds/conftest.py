@@ -28,30 +28,30 @@ class Resource:
         unique = "".join(random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=12))
         self.name = f"stack-{logical_id}-{unique}"
 
-    def work(self, properties: Mapping[str, Any], before: Mapping[str, Any], token: str = "") -> Work:
-        said = properties.get("Tags", [])
-        tags = dict(said) if isinstance(said, dict) else {each["Key"]: each["Value"] for each in said}
+    def work(self, properties: Mapping[str, Any], before: Mapping[str, Any] | None, token: str = "") -> Work:
+        """``before`` is None while it is new."""
         return Work(
             ctx=self.context,
             stack_id=f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/stack/1",
             stack_name="stack",
             logical_id=self.logical_id,
             properties=properties,
-            before=before,
+            before=before or {},
             physical_id=self.physical_id,
             attributes=self.attributes,
-            tags={**tags, "of-the-stack": "yes", **SYSTEM},
+            tags=tags_of(properties),
+            tags_before={} if before is None else tags_of(before),
             token=token or "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=32)),
             name=self.name,
         )
 
     def create(self, **properties: Any) -> Resource:
         """As the engine makes it, with an attempt that is forgotten: it must not make a second one."""
-        work = self.work(properties, {})
+        work = self.work(properties, None)
         first = self.rig.run(self.kind.create(work))
         self.physical_id = self.rig.run(self.kind.found(work)) or self.rig.run(self.kind.create(work))
         assert self.physical_id == first
-        self._settled(properties, {}, work.token)
+        self._settled(properties, None, work.token)
         return self
 
     def update(self, **properties: Any) -> Resource:
@@ -73,16 +73,23 @@ class Resource:
 
     def delete(self) -> None:
         """Twice, as after an interruption."""
-        work = self.work(self.properties, {})
+        work = self.work(self.properties, None)
         for _ in range(2):
             self.rig.run(self.kind.delete(work))
             assert self.rig.run(self.kind.gone(work))
 
-    def _settled(self, properties: Mapping[str, Any], before: Mapping[str, Any], token: str) -> None:
+    def _settled(self, properties: Mapping[str, Any], before: Mapping[str, Any] | None, token: str) -> None:
         work = self.work(properties, before, token)
         assert self.rig.run(self.kind.ready(work))
         self.properties = properties
         self.attributes = self.rig.run(self.kind.attributes(self.work(properties, before, token)))
+
+
+def tags_of(properties: Mapping[str, Any]) -> dict[str, str]:
+    """All tags of a resource with these properties: its own, the stack's, AWS's."""
+    said = properties.get("Tags", properties.get("HostedZoneTags", []))
+    tags = dict(said) if isinstance(said, dict) else {each["Key"]: each["Value"] for each in said}
+    return {**tags, "of-the-stack": "yes", **SYSTEM}
 
 
 class Stack:

@@ -57,6 +57,9 @@ def test_a_queue_keeps_its_policy_and_its_dead_letters(stack: Any) -> None:
     assert json.loads(told["Policy"]) == policy("a")
     assert "RedrivePolicy" not in told and told["KmsMasterKeyId"] == "k"
     assert sqs.list_queue_tags(QueueUrl=queue.physical_id)["Tags"] == {"b": "2", "of-the-stack": "yes"}
+    sqs.tag_queue(QueueUrl=queue.physical_id, Tags={"others": "x"})
+    queue.update(VisibilityTimeout=5)
+    assert sqs.list_queue_tags(QueueUrl=queue.physical_id)["Tags"] == {"others": "x", "of-the-stack": "yes"}
     by.update(Queues=[dead.physical_id], PolicyDocument=policy("b"))
     assert "Policy" not in queue_attributes(stack, queue.physical_id)
     assert json.loads(queue_attributes(stack, dead.physical_id)["Policy"]) == policy("b")

@@ -235,6 +235,10 @@ def test_tags(stack: Any) -> None:
     assert tags() == {"a": "1", "of-the-stack": "yes"}
     bucket.update(Tags=[{"Key": "b", "Value": "2"}])
     assert tags() == {"b": "2", "of-the-stack": "yes"}
+    by_others = [{"Key": key, "Value": value} for key, value in {**tags(), "others": "x"}.items()]
+    s3.put_bucket_tagging(Bucket=bucket.physical_id, Tagging={"TagSet": by_others})
+    bucket.update()
+    assert tags() == {"others": "x", "of-the-stack": "yes"}
 
 
 def test_object_lock(stack: Any) -> None:

@@ -64,7 +64,7 @@ class Table(Settled):
             if (policy := work.properties.get("ResourcePolicy")) is not None:
                 await api.put_resource_policy(ResourceArn=arn, Policy=document(policy["PolicyDocument"]))
             else:
-                with unless("PolicyNotFoundException"):
+                with unless("PolicyNotFoundException", _NONE):
                     await api.delete_resource_policy(ResourceArn=arn)
 
     async def update(self, work: Work) -> None:
@@ -152,12 +152,12 @@ class Table(Settled):
 
     async def _settle_tags(self, work: Work) -> None:
         api, arn = work.ctx.aws.dynamodb, (await self.attributes(work))["Arn"]
-        now = tagging.by_key((await api.list_tags_of_resource(ResourceArn=arn)).get("Tags", []))
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await api.tag_resource(ResourceArn=arn, Tags=tagging.pairs(put))
-        if gone:
-            await api.untag_resource(ResourceArn=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await api.list_tags_of_resource(ResourceArn=arn)).get("Tags", [])),
+            lambda tags: api.tag_resource(ResourceArn=arn, Tags=tagging.pairs(tags)),
+            lambda keys: api.untag_resource(ResourceArn=arn, TagKeys=keys),
+        )
 
 
 def _differs(work: Work, name: str) -> bool:

@@ -52,12 +52,12 @@ class Rule(Settled):
         events = work.ctx.aws.events
         await self._put(work, _rule(work))
         arn = (await self.attributes(work))["Arn"]
-        now = tagging.by_key((await events.list_tags_for_resource(ResourceARN=arn)).get("Tags", []))
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await events.tag_resource(ResourceARN=arn, Tags=tagging.pairs(put))
-        if gone:
-            await events.untag_resource(ResourceARN=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await events.list_tags_for_resource(ResourceARN=arn)).get("Tags", [])),
+            lambda tags: events.tag_resource(ResourceARN=arn, Tags=tagging.pairs(tags)),
+            lambda keys: events.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn`` and ``RuleName``."""
@@ -118,12 +118,12 @@ class EventBus(Settled):
             if work.before.get(name) != work.properties.get(name):
                 raise NotThere(f"Changing the {name} of an {self.type}")
         events, arn = work.ctx.aws.events, (await self.attributes(work))["Arn"]
-        now = tagging.by_key((await events.list_tags_for_resource(ResourceARN=arn)).get("Tags", []))
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await events.tag_resource(ResourceARN=arn, Tags=tagging.pairs(put))
-        if gone:
-            await events.untag_resource(ResourceARN=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await events.list_tags_for_resource(ResourceARN=arn)).get("Tags", [])),
+            lambda tags: events.tag_resource(ResourceARN=arn, Tags=tagging.pairs(tags)),
+            lambda keys: events.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn`` and ``Name``."""

@@ -73,12 +73,12 @@ class Key(Settled):
     async def _settle_tags(self, work: Work) -> None:
         kms, key = work.ctx.aws.kms, work.physical_id
         listed = await kms.list_resource_tags(KeyId=key)
-        now = tagging.by_key(listed.get("Tags", []), "TagKey", "TagValue")
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await kms.tag_resource(KeyId=key, Tags=_pairs(put))
-        if gone:
-            await kms.untag_resource(KeyId=key, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key(listed.get("Tags", []), "TagKey", "TagValue"),
+            lambda tags: kms.tag_resource(KeyId=key, Tags=_pairs(tags)),
+            lambda keys: kms.untag_resource(KeyId=key, TagKeys=keys),
+        )
 
 
 class Alias(Kind):

@@ -72,11 +72,13 @@ class HostedZone(Settled):
             if vpc not in wanted:
                 await api.disassociate_vpc_from_hosted_zone(HostedZoneId=zone, VPC=vpc)
         listed = await api.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone)
-        put, gone = tagging.difference(tagging.by_key(listed["ResourceTagSet"]["Tags"]), tagging.own(work))
-        changes: dict[str, Any] = {"AddTags": tagging.pairs(put)} if put else {}
-        changes |= {"RemoveTagKeys": gone} if gone else {}
-        if changes:
-            await api.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, **changes)
+        where = {"ResourceType": "hostedzone", "ResourceId": zone}
+        await tagging.settle(
+            work,
+            tagging.by_key(listed["ResourceTagSet"]["Tags"]),
+            lambda tags: api.change_tags_for_resource(**where, AddTags=tagging.pairs(tags)),
+            lambda keys: api.change_tags_for_resource(**where, RemoveTagKeys=keys),
+        )
 
     async def update(self, work: Work) -> None:
         """Its comment. Whether it is private stays as it is: AWS takes another one."""

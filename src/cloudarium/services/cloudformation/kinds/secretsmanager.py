@@ -64,12 +64,12 @@ class Secret(Kind):
             said |= await _value(work)
         if said:
             await api.update_secret(SecretId=arn, **said, ClientRequestToken=work.token)
-        now = tagging.by_key((await api.describe_secret(SecretId=arn)).get("Tags") or [])
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await api.tag_resource(SecretId=arn, Tags=tagging.pairs(put))
-        if gone:
-            await api.untag_resource(SecretId=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await api.describe_secret(SecretId=arn)).get("Tags") or []),
+            lambda tags: api.tag_resource(SecretId=arn, Tags=tagging.pairs(tags)),
+            lambda keys: api.untag_resource(SecretId=arn, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Id``."""

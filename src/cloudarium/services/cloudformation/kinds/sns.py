@@ -79,12 +79,12 @@ class Topic(Settled):
             if work.before.get(name) != work.properties.get(name):
                 value = _text(work.properties.get(name, as_new))
                 await sns.set_topic_attributes(TopicArn=arn, AttributeName=name, AttributeValue=value)
-        now = tagging.by_key((await sns.list_tags_for_resource(ResourceArn=arn)).get("Tags", []))
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await sns.tag_resource(ResourceArn=arn, Tags=tagging.pairs(put))
-        if gone:
-            await sns.untag_resource(ResourceArn=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await sns.list_tags_for_resource(ResourceArn=arn)).get("Tags", [])),
+            lambda tags: sns.tag_resource(ResourceArn=arn, Tags=tagging.pairs(tags)),
+            lambda keys: sns.untag_resource(ResourceArn=arn, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``TopicArn`` and ``TopicName``."""

@@ -61,12 +61,12 @@ class Queue(Kind):
             changed = picked(_AS_NEW | _said(work), names)
             policy = await _attributes(work, url, "Policy")
             await sqs.set_queue_attributes(QueueUrl=url, Attributes=policy | changed)
-        now = (await sqs.list_queue_tags(QueueUrl=url)).get("Tags", {})
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await sqs.tag_queue(QueueUrl=url, Tags=put)
-        if gone:
-            await sqs.untag_queue(QueueUrl=url, TagKeys=gone)
+        await tagging.settle(
+            work,
+            (await sqs.list_queue_tags(QueueUrl=url)).get("Tags", {}),
+            lambda tags: sqs.tag_queue(QueueUrl=url, Tags=tags),
+            lambda keys: sqs.untag_queue(QueueUrl=url, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn``, ``QueueName``, ``QueueUrl``."""

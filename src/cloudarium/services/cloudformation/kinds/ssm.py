@@ -21,11 +21,12 @@ _PARAMETER = {"Description": "", "AllowedPattern": "", "DataType": "text", "Tier
 async def _settle_tags(work: Work, type_: str, name: str) -> None:
     ssm = work.ctx.aws.ssm
     listed = await ssm.list_tags_for_resource(ResourceType=type_, ResourceId=name)
-    put, gone = tagging.difference(tagging.by_key(listed.get("TagList", [])), tagging.own(work))
-    if put:
-        await ssm.add_tags_to_resource(ResourceType=type_, ResourceId=name, Tags=tagging.pairs(put))
-    if gone:
-        await ssm.remove_tags_from_resource(ResourceType=type_, ResourceId=name, TagKeys=gone)
+    await tagging.settle(
+        work,
+        tagging.by_key(listed.get("TagList", [])),
+        lambda tags: ssm.add_tags_to_resource(ResourceType=type_, ResourceId=name, Tags=tagging.pairs(tags)),
+        lambda keys: ssm.remove_tags_from_resource(ResourceType=type_, ResourceId=name, TagKeys=keys),
+    )
 
 
 class Parameter(Kind):

@@ -209,11 +209,12 @@ class OidcProvider(Kind):
             OpenIDConnectProviderArn=arn, ThumbprintList=work.properties.get("ThumbprintList", [])
         )
         listed = await iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn)
-        put, gone = tagging.difference(tagging.by_key(listed["Tags"]), tagging.own(work))
-        if put:
-            await iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=tagging.pairs(put))
-        if gone:
-            await iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key(listed["Tags"]),
+            lambda tags: iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=tagging.pairs(tags)),
+            lambda keys: iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=keys),
+        )
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Arn``."""

@@ -93,12 +93,12 @@ class Role(_Identity):
             await iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
         elif "PermissionsBoundary" in work.before:
             await iam.delete_role_permissions_boundary(RoleName=name)
-        now = tagging.by_key((await iam.list_role_tags(RoleName=name))["Tags"])
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await iam.tag_role(RoleName=name, Tags=tagging.pairs(put))
-        if gone:
-            await iam.untag_role(RoleName=name, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await iam.list_role_tags(RoleName=name))["Tags"]),
+            lambda tags: iam.tag_role(RoleName=name, Tags=tagging.pairs(tags)),
+            lambda keys: iam.untag_role(RoleName=name, TagKeys=keys),
+        )
 
 
 class User(_Identity):
@@ -132,12 +132,12 @@ class User(_Identity):
         iam, name = work.ctx.aws.iam, work.physical_id
         if work.before.get("Path") != work.properties.get("Path"):
             await iam.update_user(UserName=name, NewPath=work.properties.get("Path", "/"))
-        now = tagging.by_key((await iam.list_user_tags(UserName=name))["Tags"])
-        put, gone = tagging.difference(now, tagging.own(work))
-        if put:
-            await iam.tag_user(UserName=name, Tags=tagging.pairs(put))
-        if gone:
-            await iam.untag_user(UserName=name, TagKeys=gone)
+        await tagging.settle(
+            work,
+            tagging.by_key((await iam.list_user_tags(UserName=name))["Tags"]),
+            lambda tags: iam.tag_user(UserName=name, Tags=tagging.pairs(tags)),
+            lambda keys: iam.untag_user(UserName=name, TagKeys=keys),
+        )
 
     async def delete(self, work: Work) -> None:
         """Out of its groups and without its password first."""

@@ -81,10 +81,7 @@ class Bucket(Settled):
                 await getattr(s3, setting.back)(Bucket=name, **setting.as_new)
         await self._settle_lock(work)
         await self._settle_logging(work)
-        if tags := tagging.own(work):
-            await s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tagging.pairs(tags)})
-        else:
-            await s3.delete_bucket_tagging(Bucket=name)
+        await self._settle_tags(work)
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """Its ARN and addresses."""
@@ -104,6 +101,17 @@ class Bucket(Settled):
 
     def _name(self, work: Work) -> str:
         return str(work.properties.get("BucketName") or work.short_name(63, lower=True))
+
+    async def _settle_tags(self, work: Work) -> None:
+        """S3 takes all tags at once. One that the stack never gave stays."""
+        s3, name = work.ctx.aws.s3, work.physical_id
+        answer = await found_or_none(s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet") or {"TagSet": []}
+        now = tagging.by_key(answer["TagSet"])
+        wanted = {key: value for key, value in now.items() if key not in work.tags_before} | tagging.own(work)
+        if wanted and wanted != now:
+            await s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tagging.pairs(wanted)})
+        elif now and not wanted:
+            await s3.delete_bucket_tagging(Bucket=name)
 
     async def _settle_lock(self, work: Work) -> None:
         asked = work.properties.get("ObjectLockEnabled") and "ObjectLockConfiguration" not in work.properties
