@@ -18,6 +18,8 @@ _HOMES = {
     "AWS::Events": "events",
     "AWS::IAM": "iam",
     "AWS::KMS": "kms",
+    "AWS::Kinesis": "kinesis",
+    "AWS::Lambda": "lambda_",
     "AWS::Logs": "logs",
     "AWS::Route53": "route53",
     "AWS::S3": "s3",
@@ -26,6 +28,7 @@ _HOMES = {
     "AWS::SSM": "ssm",
     "AWS::SecretsManager": "secretsmanager",
     "AWS::ServiceDiscovery": "servicediscovery",
+    "AWS::StepFunctions": "stepfunctions",
 }
 """The module (or package) of this package that has ``KINDS``, by the first two parts of a type's name."""
 
