@@ -58,9 +58,10 @@ def test_every_property_has_effect_or_is_refused(type_: str) -> None:
     assert kind.unbuilt <= known
     text = source(type_)
     read = {name for name in known if re.search(rf"\W{name}\W", text)}
-    assert known - read - read_only - kind.unbuilt - READ_BY_ENGINE - {
-        name for of, name in CHANGES_NOTHING if of == type_
-    } == set()
+    assert (
+        known - read - read_only - kind.unbuilt - READ_BY_ENGINE - {name for of, name in CHANGES_NOTHING if of == type_}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("type_", TYPES)

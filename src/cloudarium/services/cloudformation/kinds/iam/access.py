@@ -76,7 +76,9 @@ class AccessKey(Settled):
 
     async def create(self, work: Work) -> str:
         """Its id."""
-        return str((await self._key(work))["AccessKeyId"])
+        user = work.properties["UserName"]
+        answer = await work.ctx.aws.iam.create_access_key(UserName=user, once=work.token)
+        return str(answer["AccessKey"]["AccessKeyId"])
 
     async def found(self, work: Work) -> str:
         """What the call answered, if it was made."""
@@ -95,17 +97,13 @@ class AccessKey(Settled):
         """``Id`` and ``SecretAccessKey``, which IAM tells only when it makes the key."""
         if "SecretAccessKey" in work.attributes:
             return dict(work.attributes)
-        return {"Id": work.physical_id, "SecretAccessKey": (await self._key(work))["SecretAccessKey"]}
+        answer = await work.ctx.aws.iam.create_access_key(recall=work.token)
+        return {"Id": work.physical_id, "SecretAccessKey": answer["AccessKey"]["SecretAccessKey"]}
 
     async def delete(self, work: Work) -> None:
         """Gone with its user as well."""
         with unless(GONE):
             await work.ctx.aws.iam.delete_access_key(UserName=work.properties["UserName"], AccessKeyId=work.physical_id)
-
-    async def _key(self, work: Work) -> dict[str, Any]:
-        answer = await work.ctx.aws.iam.create_access_key(UserName=work.properties["UserName"], once=work.token)
-        key: dict[str, Any] = answer["AccessKey"]
-        return key
 
 
 class UserToGroupAddition(Settled):
