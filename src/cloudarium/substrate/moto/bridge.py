@@ -108,8 +108,8 @@ class MotoBridge:
         """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes.
 
         With ``once=TOKEN`` among them the call is made once: again under the same token it answers what it answered,
-        also after restarts. For callers that must not make two of what has neither a name nor a token of AWS's. With
-        ``recall=TOKEN`` it answers only that, and ``{}`` where there has been no such call.
+        also after restarts. For callers that must not make two, and must know what they have made from what was there.
+        With ``recall=TOKEN`` it is not made: that answer is told, as ``answer``, or ``{}`` where there is none.
         """
         recall = params.pop("recall", "")
         once = params.pop("once", recall)

@@ -61,10 +61,11 @@ class Worker:
         call = _described(header, body)
         with self._turn:
             longpoll.begin()
-            if (made := self._once.get(_once_key(call))) is not None:
-                answer: tuple[dict[str, Any], bytes] = dict(made), b""
-            elif header.get("recall"):
-                answer = {"result": {}}, b""
+            made = self._once.get(_once_key(call))
+            if header.get("recall"):
+                answer: tuple[dict[str, Any], bytes] = {"result": {"answer": made["result"]} if made else {}}, b""
+            elif made is not None:
+                answer = dict(made), b""
             elif not call.get("once") and not changes(call["service"], call["api"], call.get("method", "POST")):
                 answer = self._guarded(call)
             else:

@@ -10,7 +10,15 @@ from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, refuse, unless
+from cloudarium.services.cloudformation.kinds.calls import (
+    Once,
+    Settled,
+    document,
+    found_or_none,
+    picked,
+    refuse,
+    unless,
+)
 from cloudarium.services.cloudformation.kinds.kind import Failed, NeedsReplacement, Work
 
 _NONE = "ResourceNotFoundException"
@@ -19,10 +27,11 @@ _PLAIN = ("AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "Delet
 _OF_AN_INDEX = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
 
 
-class Table(Settled):
+class Table(Once, Settled):
     """A table; its physical id is its name."""
 
     type = "AWS::DynamoDB::Table"
+    service, making = "dynamodb", "create_table"
     unbuilt = frozenset(
         {
             "ContributorInsightsSpecification",
@@ -36,18 +45,18 @@ class Table(Settled):
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name, properties = self._name(work), work.properties
+        properties = work.properties
         said = picked(properties, (*_PLAIN, *_FIXED)) | _streams(properties)
         if indexes := list(_indexes(properties).values()):
             said["GlobalSecondaryIndexes"] = indexes
         if (sse := properties.get("SSESpecification")) is not None:
             said["SSESpecification"] = picked(sse, ("SSEType", "KMSMasterKeyId")) | {"Enabled": sse["SSEEnabled"]}
-        await work.ctx.aws.dynamodb.create_table(TableName=name, **said, Tags=tagging.pairs(tagging.own(work)))
-        return name
+        name = str(properties.get("TableName") or work.short_name(255))
+        return await self.make(work, TableName=name, **said, Tags=tagging.pairs(tagging.own(work)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        return name if await self._describe(work, name := self._name(work)) is not None else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer["TableDescription"]["TableName"])
 
     async def settle(self, work: Work) -> None:
         """What is set apart from the table: expiry, backups, policy."""
@@ -99,9 +108,6 @@ class Table(Settled):
         """Delete it, unless it is protected."""
         with unless(_NONE):
             await work.ctx.aws.dynamodb.delete_table(TableName=work.physical_id)
-
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("TableName") or work.short_name(255))
 
     async def _describe(self, work: Work, name: str) -> dict[str, Any] | None:
         answer = await found_or_none(work.ctx.aws.dynamodb.describe_table(TableName=name), _NONE)

@@ -6,32 +6,34 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Event
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, NeedsReplacement, Work
 
 _NONE = "ResourceNotFoundException"
 
 
-class Rule(Settled):
+class Rule(Once, Settled):
     """A rule and its targets. Its physical id is its name; on another bus than the default one, the bus's before it."""
 
     type = "AWS::Events::Rule"
+    service, making = "events", "put_rule"
 
     async def create(self, work: Work) -> str:
         """Its id. EventBridge would change one that is there, so that it is there is asked first."""
-        if await self.found(work):
-            raise taken(self, self._name(work))
-        await self._put(work, self._name(work), Tags=tagging.pairs(tagging.own(work)))
-        return self._id(work)
+        name = self._name(work)
+        if await found_or_none(work.ctx.aws.events.describe_rule(Name=name, **_bus(work)), _NONE) is not None:
+            raise taken(self, name)
+        return await self.make(work, Name=name, **self._said(work), Tags=tagging.pairs(tagging.own(work)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        call = work.ctx.aws.events.describe_rule(Name=self._name(work), **_bus(work))
-        return "" if await found_or_none(call, _NONE) is None else self._id(work)
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name, and before it that of a bus which is not the default one."""
+        bus = str(work.properties.get("EventBusName", "default")).rpartition("/")[2]
+        return self._name(work) if bus == "default" else f"{bus}|{self._name(work)}"
 
     async def settle(self, work: Work) -> None:
         """Its targets."""
@@ -50,7 +52,7 @@ class Rule(Settled):
         if _bus(work) != picked(work.before, ["EventBusName"]):
             raise NeedsReplacement
         events = work.ctx.aws.events
-        await self._put(work, _rule(work))
+        await events.put_rule(Name=_rule(work), **self._said(work))
         arn = (await self.attributes(work))["Arn"]
         await tagging.settle(
             work,
@@ -73,36 +75,31 @@ class Rule(Settled):
                 await events.remove_targets(Rule=name, Ids=[each["Id"] for each in targets], **_bus(work))
             await events.delete_rule(Name=name, **_bus(work))
 
-    async def _put(self, work: Work, name: str, **more: Any) -> None:
+    def _said(self, work: Work) -> dict[str, Any]:
         said = picked(work.properties, ("Description", "RoleArn", "ScheduleExpression", "State"))
         if "EventPattern" in work.properties:
             said["EventPattern"] = document(work.properties["EventPattern"])
-        await work.ctx.aws.events.put_rule(Name=name, **{"State": "ENABLED"} | said, **_bus(work), **more)
+        return {"State": "ENABLED", **said, **_bus(work)}
 
     def _name(self, work: Work) -> str:
         return str(work.properties.get("Name") or work.short_name(64))
 
-    def _id(self, work: Work) -> str:
-        bus = str(work.properties.get("EventBusName", "default")).rpartition("/")[2]
-        return self._name(work) if bus == "default" else f"{bus}|{self._name(work)}"
 
-
-class EventBus(Settled):
+class EventBus(Once, Settled):
     """An event bus; its physical id is its name."""
 
     type = "AWS::Events::EventBus"
+    service, making = "events", "create_event_bus"
     unbuilt = frozenset({"EventSourceName", "LogConfig"})
 
     async def create(self, work: Work) -> str:
         """Its name."""
         said = picked(work.properties, ("Name", "Description", "KmsKeyIdentifier", "DeadLetterConfig"))
-        await work.ctx.aws.events.create_event_bus(**said, Tags=tagging.pairs(tagging.own(work)))
-        return str(said["Name"])
+        return await self.make(work, **said, Tags=tagging.pairs(tagging.own(work)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = str(work.properties["Name"])
-        return "" if await found_or_none(work.ctx.aws.events.describe_event_bus(Name=name), _NONE) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(work.properties["Name"])
 
     async def settle(self, work: Work) -> None:
         """Its policy."""
@@ -163,24 +160,21 @@ class EventBusPolicy(Kind):
             await work.ctx.aws.events.remove_permission(StatementId=work.properties["StatementId"], **_bus(work))
 
 
-class Archive(Kind):
+class Archive(Once):
     """An archive of a bus's events; its physical id is its name."""
 
     type = "AWS::Events::Archive"
+    service, making = "events", "create_archive"
     unbuilt = frozenset({"KmsKeyIdentifier"})
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name = self._name(work)
         source = work.properties["SourceArn"]
-        await work.ctx.aws.events.create_archive(ArchiveName=name, EventSourceArn=source, **self._said(work))
-        return name
+        return await self.make(work, ArchiveName=self._name(work), EventSourceArn=source, **self._said(work))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        call = work.ctx.aws.events.describe_archive(ArchiveName=name)
-        return "" if await found_or_none(call, _NONE) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return self._name(work)
 
     async def update(self, work: Work) -> None:
         """What it keeps, and how long. moto takes silence for no change."""

@@ -10,17 +10,18 @@ from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, found_or_none, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Work
 
 _NONE = "ResourceNotFoundException"
 _PROVISIONED, _ON_DEMAND = "PROVISIONED", "ON_DEMAND"
 
 
-class Stream(Settled):
+class Stream(Once, Settled):
     """A stream; its physical id is its name."""
 
     type = "AWS::Kinesis::Stream"
+    service, making = "kinesis", "create_stream"
     unbuilt = frozenset(
         {"DesiredShardLevelMetrics", "MaxRecordSizeInKiB", "RecordDistributionStrategy", "WarmThroughputMiBps"}
     )
@@ -28,17 +29,14 @@ class Stream(Settled):
     async def create(self, work: Work) -> str:
         """Its name."""
         name, mode = self._name(work), _mode(work.properties)
-        if await self.found(work):
+        if await found_or_none(work.ctx.aws.kinesis.describe_stream_summary(StreamName=name), _NONE) is not None:
             raise taken(self, name)
         shards = {"ShardCount": work.properties.get("ShardCount", 1)} if mode == _PROVISIONED else {}
-        await work.ctx.aws.kinesis.create_stream(StreamName=name, StreamModeDetails={"StreamMode": mode}, **shards)
-        return name
+        return await self.make(work, StreamName=name, StreamModeDetails={"StreamMode": mode}, **shards)
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        call = work.ctx.aws.kinesis.describe_stream_summary(StreamName=name)
-        return "" if await found_or_none(call, _NONE) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return self._name(work)
 
     async def settle(self, work: Work) -> None:
         """Retention, encryption and tags."""

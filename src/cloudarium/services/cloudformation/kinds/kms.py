@@ -5,20 +5,22 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_KMS.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import Kind, NeedsReplacement, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import NeedsReplacement, Work
 
 _NONE = "NotFoundException"
 _FIXED = ("KeySpec", "KeyUsage", "MultiRegion", "Origin")
 
 
-class Key(Settled):
+class Key(Once, Settled):
     """A key; its physical id is its key id. Deleting it means scheduling that, as with KMS itself."""
 
     type = "AWS::KMS::Key"
+    service, making = "kms", "create_key"
     unbuilt = frozenset({"BypassPolicyLockoutSafetyCheck", "RotationPeriodInDays"})
 
     async def create(self, work: Work) -> str:
@@ -26,13 +28,11 @@ class Key(Settled):
         said = picked(work.properties, ("Description", *_FIXED))
         if "KeyPolicy" in work.properties:
             said["Policy"] = document(work.properties["KeyPolicy"])
-        answer = await work.ctx.aws.kms.create_key(**said, Tags=_pairs(tagging.own(work)), once=work.token)
-        return str(answer["KeyMetadata"]["KeyId"])
+        return await self.make(work, **said, Tags=_pairs(tagging.own(work)))
 
-    async def found(self, work: Work) -> str:
-        """What the call answered, if it was made: a key has no name."""
-        answer = await work.ctx.aws.kms.create_key(recall=work.token)
-        return str(answer["KeyMetadata"]["KeyId"]) if answer else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its id."""
+        return str(answer["KeyMetadata"]["KeyId"])
 
     async def update(self, work: Work) -> None:
         """Description, policy and tags. What a key is it stays: AWS takes another one."""
@@ -81,23 +81,22 @@ class Key(Settled):
         )
 
 
-class Alias(Kind):
+class Alias(Once):
     """A name for a key; its physical id is that name."""
 
     type = "AWS::KMS::Alias"
+    service, making = "kms", "create_alias"
 
     async def create(self, work: Work) -> str:
         """Its name."""
         name = str(work.properties["AliasName"])
-        if await self.found(work):
+        if await found_or_none(work.ctx.aws.kms.describe_key(KeyId=name), _NONE) is not None:
             raise taken(self, name)
-        await work.ctx.aws.kms.create_alias(AliasName=name, TargetKeyId=work.properties["TargetKeyId"])
-        return name
+        return await self.make(work, AliasName=name, TargetKeyId=work.properties["TargetKeyId"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = str(work.properties["AliasName"])
-        return "" if await found_or_none(work.ctx.aws.kms.describe_key(KeyId=name), _NONE) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(work.properties["AliasName"])
 
     async def update(self, work: Work) -> None:
         """Make it another key's."""

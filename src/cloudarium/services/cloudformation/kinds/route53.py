@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, picked, refuse, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, NeedsReplacement, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, picked, refuse, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import Failed, NeedsReplacement, Work
 
 _NONE = "NoSuchHostedZone"
 _PLAIN = (
@@ -27,10 +27,11 @@ _PLAIN = (
 _UNBUILT = frozenset({"CidrRoutingConfig", "GeoProximityLocation"})
 
 
-class HostedZone(Settled):
+class HostedZone(Once, Settled):
     """A hosted zone, private where it has VPCs; its physical id is its id."""
 
     type = "AWS::Route53::HostedZone"
+    service, making = "route53", "create_hosted_zone"
     unbuilt = frozenset({"HostedZoneFeatures", "QueryLoggingConfig"})
 
     async def create(self, work: Work) -> str:
@@ -40,25 +41,17 @@ class HostedZone(Settled):
         vpcs = _vpcs(work.properties)
         config = {"Comment": _comment(work.properties), "PrivateZone": bool(vpcs)}
         first = {"VPC": dict(vpcs[0])} if vpcs else {}
-        answer = await work.ctx.aws.route53.create_hosted_zone(
+        return await self.make(
+            work,
             **picked(work.properties, ("Name", "DelegationSetId")),
             CallerReference=work.token,
             HostedZoneConfig=config,
             **first,
         )
-        return _bare(answer["HostedZone"]["Id"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by the reference it was made with."""
-        more: dict[str, Any] = {}
-        while True:
-            answer = await work.ctx.aws.route53.list_hosted_zones(**more)
-            for zone in answer["HostedZones"]:
-                if zone["CallerReference"] == work.token:
-                    return _bare(zone["Id"])
-            if not answer.get("IsTruncated"):
-                return ""
-            more = {"Marker": answer["NextMarker"]}
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its id."""
+        return _bare(answer["HostedZone"]["Id"])
 
     async def settle(self, work: Work) -> None:
         """VPCs and tags. A zone cannot be without the VPCs that make it private, so new ones come first."""
@@ -100,23 +93,23 @@ class HostedZone(Settled):
             await work.ctx.aws.route53.delete_hosted_zone(Id=work.physical_id)
 
 
-class RecordSet(Kind):
+class RecordSet(Once):
     """A record set; its physical id is its domain name."""
 
     type = "AWS::Route53::RecordSet"
+    service, making = "route53", "change_resource_record_sets"
     unbuilt = _UNBUILT
 
     async def create(self, work: Work) -> str:
         """Its name. moto would keep two alike, so that it is there is asked first."""
-        if await self.found(work):
+        zone = await _zone(work)
+        if await _is_there(work, zone, work.properties):
             raise taken(self, str(work.properties["Name"]))
-        await _change(work, [("CREATE", work.properties)])
-        return str(work.properties["Name"])
+        return await self.make(work, HostedZoneId=zone, ChangeBatch=_batch(work, [("CREATE", work.properties)]))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name, type and set identifier."""
-        there = await _is_there(work, await _zone(work), work.properties)
-        return str(work.properties["Name"]) if there else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(work.properties["Name"])
 
     async def update(self, work: Work) -> None:
         """What it answers. Another name or type is another record set."""
@@ -175,14 +168,19 @@ class RecordSetGroup(Settled):
 
 
 async def _change(work: Work, changes: list[tuple[str, Mapping[str, Any]]]) -> None:
-    if not changes:
-        return
+    if changes:
+        await work.ctx.aws.route53.change_resource_record_sets(
+            HostedZoneId=await _zone(work), ChangeBatch=_batch(work, changes)
+        )
+
+
+def _batch(work: Work, changes: list[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         "Changes": [{"Action": action, "ResourceRecordSet": _record(record)} for action, record in changes]
     }
     if "Comment" in work.properties:
         batch["Comment"] = work.properties["Comment"]
-    await work.ctx.aws.route53.change_resource_record_sets(HostedZoneId=await _zone(work), ChangeBatch=batch)
+    return batch
 
 
 def _record(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Secre
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 
 _NONE = "ResourceNotFoundException"
@@ -26,32 +27,31 @@ _HOW = (
 )
 
 
-class Secret(Kind):
+class Secret(Once):
     """A secret; its physical id is its ARN. A generated one is made again only when its recipe changes."""
 
     type = "AWS::SecretsManager::Secret"
+    service, making = "secretsmanager", "create_secret"
     unbuilt = frozenset({"ReplicaRegions", "Type"})
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
         name = self._name(work)
-        if await self.found(work):
+        if await found_or_none(work.ctx.aws.secretsmanager.describe_secret(SecretId=name), _NONE) is not None:
             raise taken(self, name)
         said = picked(work.properties, ("Description", "KmsKeyId"))
-        answer = await work.ctx.aws.secretsmanager.create_secret(
+        return await self.make(
+            work,
             Name=name,
             **said,
             **await _value(work),
             Tags=tagging.pairs(tagging.own(work)),
             ClientRequestToken=work.token,
         )
-        return str(answer["ARN"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        call = work.ctx.aws.secretsmanager.describe_secret(SecretId=self._name(work))
-        answer = await found_or_none(call, _NONE)
-        return "" if answer is None else str(answer["ARN"])
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["ARN"])
 
     async def update(self, work: Work) -> None:
         """Value, description, key and tags."""

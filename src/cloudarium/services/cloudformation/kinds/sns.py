@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SNS.h
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.client import AwsClient
 from cloudarium.kernel.store import Scope
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Kind, Work
 
 _NONE = ("NotFound", "ResourceNotFound")
@@ -28,10 +29,11 @@ _SUBSCRIPTION = {
 comes first."""
 
 
-class Topic(Settled):
+class Topic(Once, Settled):
     """A topic, with subscriptions where it names some; its physical id is its ARN."""
 
     type = "AWS::SNS::Topic"
+    service, making = "sns", "create_topic"
     unbuilt = frozenset(
         {
             "ArchivePolicy",
@@ -47,19 +49,18 @@ class Topic(Settled):
     async def create(self, work: Work) -> str:
         """Its ARN. SNS answers with the one that is there, so that it is there is asked first."""
         name = self._name(work)
-        if await self.found(work):
-            raise taken(self, self._arn(work))
+        arn = work.ctx.arn("sns", name)
+        if await found_or_none(work.ctx.aws.sns.get_topic_attributes(TopicArn=arn), *_NONE) is not None:
+            raise taken(self, arn)
         attributes = {key: _text(work.properties[key]) for key in _TOPIC if key in work.properties}
         if work.properties.get("FifoTopic"):
             attributes["FifoTopic"] = "true"
         tags = tagging.pairs(tagging.own(work))
-        answer = await work.ctx.aws.sns.create_topic(Name=name, Attributes=attributes, Tags=tags)
-        return str(answer["TopicArn"])
+        return await self.make(work, Name=name, Attributes=attributes, Tags=tags)
 
-    async def found(self, work: Work) -> str:
-        """Looked for by ARN."""
-        arn = self._arn(work)
-        return "" if await found_or_none(work.ctx.aws.sns.get_topic_attributes(TopicArn=arn), *_NONE) is None else arn
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["TopicArn"])
 
     async def settle(self, work: Work) -> None:
         """Its subscriptions."""
@@ -98,9 +99,6 @@ class Topic(Settled):
     def _name(self, work: Work) -> str:
         generated = f"{work.short_name(251)}.fifo" if work.properties.get("FifoTopic") else work.short_name(256)
         return str(work.properties.get("TopicName") or generated)
-
-    def _arn(self, work: Work) -> str:
-        return work.ctx.arn("sns", self._name(work))
 
     async def _subscription(self, work: Work, protocol: str, endpoint: str) -> str:
         token: dict[str, Any] = {}

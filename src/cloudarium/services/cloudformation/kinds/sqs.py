@@ -6,11 +6,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SQS.h
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import Kind, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import Work
 
 _NONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _AS_NEW = {
@@ -31,27 +32,26 @@ _AS_NEW = {
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
 
 
-class Queue(Kind):
+class Queue(Once):
     """A queue; its physical id is its URL."""
 
     type = "AWS::SQS::Queue"
+    service, making = "sqs", "create_queue"
     unbuilt = frozenset({"RedriveAllowPolicy"})
 
     async def create(self, work: Work) -> str:
         """Its URL. SQS takes a queue like one that is there for the same, so that it is there is asked first."""
         name = self._name(work)
-        if await self.found(work):
+        if await found_or_none(work.ctx.aws.sqs.get_queue_url(QueueName=name), *_NONE) is not None:
             raise taken(self, name)
         attributes = _said(work)
         if work.properties.get("FifoQueue"):
             attributes["FifoQueue"] = "true"
-        answer = await work.ctx.aws.sqs.create_queue(QueueName=name, Attributes=attributes, tags=tagging.own(work))
-        return str(answer["QueueUrl"])
+        return await self.make(work, QueueName=name, Attributes=attributes, tags=tagging.own(work))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        answer = await found_or_none(work.ctx.aws.sqs.get_queue_url(QueueName=self._name(work)), *_NONE)
-        return "" if answer is None else str(answer["QueueUrl"])
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its URL."""
+        return str(answer["QueueUrl"])
 
     async def update(self, work: Work) -> None:
         """Attributes and tags. moto forgets the queue's policy with every change that does not repeat it."""
@@ -111,23 +111,22 @@ class QueuePolicy(Settled):
             await _set_policy(work, url, "")
 
 
-class QueueInlinePolicy(Kind):
+class QueueInlinePolicy(Once):
     """The policy of one queue; its physical id is the queue's URL."""
 
     type = "AWS::SQS::QueueInlinePolicy"
+    service, making = "sqs", "set_queue_attributes"
 
     async def create(self, work: Work) -> str:
         """A policy that is there already is somebody else's."""
         url = str(work.properties["Queue"])
         if await _attributes(work, url, "Policy"):
             raise taken(self, url)
-        await self.update(work)
-        return url
+        return await self.make(work, QueueUrl=url, Attributes={"Policy": document(work.properties["PolicyDocument"])})
 
-    async def found(self, work: Work) -> str:
-        """The queue's policy, if it has one."""
-        url = str(work.properties["Queue"])
-        return url if await _attributes(work, url, "Policy") else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """The queue's URL."""
+        return str(work.properties["Queue"])
 
     async def update(self, work: Work) -> None:
         """Set it."""

@@ -6,11 +6,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SSM.h
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import found_or_none, picked, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import Kind, NeedsReplacement, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import NeedsReplacement, Work
 
 _NO_PARAMETER = "ParameterNotFound"
 _NO_DOCUMENT = "InvalidDocument"
@@ -29,24 +30,23 @@ async def _settle_tags(work: Work, type_: str, name: str) -> None:
     )
 
 
-class Parameter(Kind):
+class Parameter(Once):
     """A parameter; its physical id is its name. Its tags are of the form of a map."""
 
     type = "AWS::SSM::Parameter"
+    service, making = "ssm", "put_parameter"
 
     async def create(self, work: Work) -> str:
         """Its name."""
         name = self._name(work)
-        if await self.found(work):
+        if await found_or_none(work.ctx.aws.ssm.get_parameter(Name=name), _NO_PARAMETER) is not None:
             raise taken(self, name)
         said = picked(work.properties, ("Type", "Value", *_PARAMETER))
-        await work.ctx.aws.ssm.put_parameter(Name=name, **said, Tags=tagging.pairs(tagging.own(work)))
-        return name
+        return await self.make(work, Name=name, **said, Tags=tagging.pairs(tagging.own(work)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        return "" if await found_or_none(work.ctx.aws.ssm.get_parameter(Name=name), _NO_PARAMETER) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return self._name(work)
 
     async def update(self, work: Work) -> None:
         """Another version where something changed, and tags."""
@@ -72,27 +72,27 @@ class Parameter(Kind):
         return str(work.properties.get("Name") or f"CFN-{work.logical_id}{work.name[-13:]}")
 
 
-class Document(Kind):
+class Document(Once):
     """A document; its physical id is its name. Like on AWS it is replaced unless ``UpdateMethod`` says otherwise."""
 
     type = "AWS::SSM::Document"
+    service, making = "ssm", "create_document"
     unbuilt = frozenset({"Attachments", "Requires"})
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name = self._name(work)
         said = picked(work.properties, ("DocumentType", "DocumentFormat", "TargetType", "VersionName"))
-        tags = tagging.pairs(tagging.own(work))
-        await work.ctx.aws.ssm.create_document(
-            Name=name, Content=_content(work), **{"DocumentType": "Command", "DocumentFormat": "JSON"} | said, Tags=tags
+        return await self.make(
+            work,
+            Name=str(work.properties.get("Name") or work.short_name(128)),
+            Content=_content(work),
+            **{"DocumentType": "Command", "DocumentFormat": "JSON"} | said,
+            Tags=tagging.pairs(tagging.own(work)),
         )
-        return name
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        call = work.ctx.aws.ssm.describe_document(Name=name)
-        return "" if await found_or_none(call, _NO_DOCUMENT) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer["DocumentDescription"]["Name"])
 
     async def update(self, work: Work) -> None:
         """Another content takes another document, unless ``UpdateMethod`` is NewVersion: then another version."""
@@ -106,9 +106,6 @@ class Document(Kind):
         """Delete it with all its versions."""
         with unless(_NO_DOCUMENT):
             await work.ctx.aws.ssm.delete_document(Name=work.physical_id)
-
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("Name") or work.short_name(128))
 
     @staticmethod
     def _differs(work: Work) -> bool:

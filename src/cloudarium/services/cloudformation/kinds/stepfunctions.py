@@ -12,26 +12,30 @@ from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import found_or_none, refuse, taken, unless
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, found_or_none, refuse, taken, unless
+from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _NONE = "StateMachineDoesNotExist"
 _SUBSTITUTED = re.compile(r"\$\{([A-Za-z0-9_]{1,200})\}")
 _OPTIONS = ("LoggingConfiguration", "TracingConfiguration")
 
 
-class StateMachine(Kind):
+class StateMachine(Once):
     """A state machine; its physical id is its ARN."""
 
     type = "AWS::StepFunctions::StateMachine"
+    service, making = "stepfunctions", "create_state_machine"
     unbuilt = frozenset({"EncryptionConfiguration"})
 
     async def create(self, work: Work) -> str:
         """Its ARN. moto answers with the one that is there, so that it is there is asked first."""
-        name = self._name(work)
-        if await self.found(work):
-            raise taken(self, self._arn(work))
-        answer = await work.ctx.aws.stepfunctions.create_state_machine(
+        name = str(work.properties.get("StateMachineName") or f"{work.logical_id[:67]}{work.name[-13:]}")
+        arn = work.ctx.arn("states", f"stateMachine:{name}")
+        call = work.ctx.aws.stepfunctions.describe_state_machine(stateMachineArn=arn)
+        if await found_or_none(call, _NONE) is not None:
+            raise taken(self, arn)
+        return await self.make(
+            work,
             name=name,
             definition=await _definition(work),
             roleArn=work.properties["RoleArn"],
@@ -39,13 +43,10 @@ class StateMachine(Kind):
             **_options(work.properties),
             tags=tagging.pairs(tagging.own(work), "key", "value"),
         )
-        return str(answer["stateMachineArn"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by ARN."""
-        arn = self._arn(work)
-        call = work.ctx.aws.stepfunctions.describe_state_machine(stateMachineArn=arn)
-        return "" if await found_or_none(call, _NONE) is None else arn
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["stateMachineArn"])
 
     async def update(self, work: Work) -> None:
         """Definition, role, options and tags."""
@@ -74,12 +75,6 @@ class StateMachine(Kind):
         """Delete it."""
         with unless(_NONE):
             await work.ctx.aws.stepfunctions.delete_state_machine(stateMachineArn=work.physical_id)
-
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("StateMachineName") or f"{work.logical_id[:67]}{work.name[-13:]}")
-
-    def _arn(self, work: Work) -> str:
-        return work.ctx.arn("states", f"stateMachine:{self._name(work)}")
 
 
 async def _definition(work: Work) -> str:

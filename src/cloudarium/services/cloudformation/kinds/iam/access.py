@@ -5,31 +5,30 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from cloudarium.kernel.errors import NotThere
-from cloudarium.kernel.identity import PARTITION
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, picked, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, found_or_none, picked, unless
 from cloudarium.services.cloudformation.kinds.iam.holders import GONE
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 
-class InstanceProfile(Settled):
+class InstanceProfile(Once, Settled):
     """An instance profile and the role in it."""
 
     type = "AWS::IAM::InstanceProfile"
+    service, making = "iam", "create_instance_profile"
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name = self._name(work)
-        await work.ctx.aws.iam.create_instance_profile(InstanceProfileName=name, **picked(work.properties, ("Path",)))
-        return name
+        name = str(work.properties.get("InstanceProfileName") or work.short_name(128))
+        return await self.make(work, InstanceProfileName=name, **picked(work.properties, ("Path",)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        return name if await self._get(work, name := self._name(work)) is not None else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer["InstanceProfile"]["InstanceProfileName"])
 
     async def settle(self, work: Work) -> None:
         """Exactly its roles; IAM lets it have one."""
@@ -61,29 +60,24 @@ class InstanceProfile(Settled):
                 )
             await work.ctx.aws.iam.delete_instance_profile(InstanceProfileName=name)
 
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("InstanceProfileName") or work.short_name(128))
-
     async def _get(self, work: Work, name: str) -> dict[str, Any] | None:
         answer = await found_or_none(work.ctx.aws.iam.get_instance_profile(InstanceProfileName=name), GONE)
         return None if answer is None else answer["InstanceProfile"]
 
 
-class AccessKey(Settled):
+class AccessKey(Once, Settled):
     """An access key of a user. ``Serial`` changes for nothing but to have another one made."""
 
     type = "AWS::IAM::AccessKey"
+    service, making = "iam", "create_access_key"
 
     async def create(self, work: Work) -> str:
         """Its id."""
-        user = work.properties["UserName"]
-        answer = await work.ctx.aws.iam.create_access_key(UserName=user, once=work.token)
-        return str(answer["AccessKey"]["AccessKeyId"])
+        return await self.make(work, UserName=work.properties["UserName"])
 
-    async def found(self, work: Work) -> str:
-        """What the call answered, if it was made."""
-        answer = await work.ctx.aws.iam.create_access_key(recall=work.token)
-        return str(answer["AccessKey"]["AccessKeyId"]) if answer else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its id."""
+        return str(answer["AccessKey"]["AccessKeyId"])
 
     async def settle(self, work: Work) -> None:
         """``Status``."""
@@ -97,8 +91,8 @@ class AccessKey(Settled):
         """``Id`` and ``SecretAccessKey``, which IAM tells only when it makes the key."""
         if "SecretAccessKey" in work.attributes:
             return dict(work.attributes)
-        answer = await work.ctx.aws.iam.create_access_key(recall=work.token)
-        return {"Id": work.physical_id, "SecretAccessKey": answer["AccessKey"]["SecretAccessKey"]}
+        recalled = await work.ctx.aws.iam.create_access_key(recall=work.token)
+        return {"Id": work.physical_id, "SecretAccessKey": recalled["answer"]["AccessKey"]["SecretAccessKey"]}
 
     async def delete(self, work: Work) -> None:
         """Gone with its user as well."""
@@ -139,26 +133,19 @@ class UserToGroupAddition(Settled):
             await work.ctx.aws.iam.remove_user_from_group(GroupName=group, UserName=user)
 
 
-class ServiceLinkedRole(Kind):
+class ServiceLinkedRole(Once):
     """The role of a service."""
 
     type = "AWS::IAM::ServiceLinkedRole"
+    service, making = "iam", "create_service_linked_role"
 
     async def create(self, work: Work) -> str:
         """Its name, which the service's follows from."""
-        said = picked(work.properties, ("AWSServiceName", "CustomSuffix", "Description"))
-        answer = await work.ctx.aws.iam.create_service_linked_role(**said)
-        return str(answer["Role"]["RoleName"])
+        return await self.make(work, **picked(work.properties, ("AWSServiceName", "CustomSuffix", "Description")))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by its path, which is the service's, and its suffix."""
-        path = f"/aws-service-role/{work.properties['AWSServiceName']}/"
-        suffix = work.properties.get("CustomSuffix", "")
-        listed = await work.ctx.aws.iam.list_roles(PathPrefix=path)
-        names = [role["RoleName"] for role in listed["Roles"]]
-        if suffix:
-            return next((name for name in names if name.endswith(f"_{suffix}")), "")
-        return min(names, key=len, default="")
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer["Role"]["RoleName"])
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``RoleName``."""
@@ -176,27 +163,25 @@ class ServiceLinkedRole(Kind):
             await work.ctx.aws.iam.delete_service_linked_role(RoleName=work.physical_id)
 
 
-class OidcProvider(Kind):
+class OidcProvider(Once):
     """An OpenID Connect identity provider. Its physical id is its ARN."""
 
     type = "AWS::IAM::OIDCProvider"
+    service, making = "iam", "create_open_id_connect_provider"
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
-        answer = await work.ctx.aws.iam.create_open_id_connect_provider(
+        return await self.make(
+            work,
             Url=work.properties["Url"],
             ClientIDList=work.properties.get("ClientIdList", []),
             ThumbprintList=work.properties.get("ThumbprintList", []),
             Tags=tagging.pairs(tagging.own(work)),
         )
-        return str(answer["OpenIDConnectProviderArn"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by its address, which its ARN follows from."""
-        address = urlsplit(work.properties["Url"])
-        arn = f"arn:{PARTITION}:iam::{work.ctx.account}:oidc-provider/{address.netloc}{address.path}"
-        call = work.ctx.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-        return "" if await found_or_none(call, GONE) is None else arn
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["OpenIDConnectProviderArn"])
 
     async def update(self, work: Work) -> None:
         """Thumbprints and tags. IAM has calls for client ids too, which moto has not."""

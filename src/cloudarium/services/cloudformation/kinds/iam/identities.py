@@ -5,19 +5,21 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, picked, unless
 from cloudarium.services.cloudformation.kinds.iam import holders
 from cloudarium.services.cloudformation.kinds.iam.holders import GONE
 from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 
-class _Identity(Settled):
+class _Identity(Once, Settled):
     """What roles, users and groups have in common: a name, a path and policies."""
 
+    service = "iam"
     holder: ClassVar[str]
     most: ClassVar[int]
     """How long its name may be."""
@@ -26,9 +28,9 @@ class _Identity(Settled):
         """Its name: the template's or a generated one."""
         return str(work.properties.get(self._key) or work.short_name(self.most))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        return name if await self._get(work, name := self.name(work)) is not None else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer[self.holder.capitalize()][self._key])
 
     async def settle(self, work: Work) -> None:
         """Its policies."""
@@ -63,19 +65,20 @@ class Role(_Identity):
     """A role with its trust policy."""
 
     type = "AWS::IAM::Role"
+    making = "create_role"
     holder = holders.ROLE
     most = 64
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name, properties = self.name(work), work.properties
-        await work.ctx.aws.iam.create_role(
-            RoleName=name,
+        properties = work.properties
+        return await self.make(
+            work,
+            RoleName=self.name(work),
             AssumeRolePolicyDocument=document(properties["AssumeRolePolicyDocument"]),
             **picked(properties, ("Path", "Description", "MaxSessionDuration", "PermissionsBoundary")),
             Tags=tagging.pairs(tagging.own(work)),
         )
-        return name
 
     async def update(self, work: Work) -> None:
         """Trust policy, description, boundary and tags."""
@@ -106,15 +109,14 @@ class User(_Identity):
 
     type = "AWS::IAM::User"
     unbuilt = frozenset({"PermissionsBoundary"})
+    making = "create_user"
     holder = holders.USER
     most = 64
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name = self.name(work)
         tags = tagging.pairs(tagging.own(work))
-        await work.ctx.aws.iam.create_user(UserName=name, **picked(work.properties, ("Path",)), Tags=tags)
-        return name
+        return await self.make(work, UserName=self.name(work), **picked(work.properties, ("Path",)), Tags=tags)
 
     async def settle(self, work: Work) -> None:
         """Policies, groups and password."""
@@ -170,14 +172,13 @@ class Group(_Identity):
     """A group of users."""
 
     type = "AWS::IAM::Group"
+    making = "create_group"
     holder = holders.GROUP
     most = 128
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name = self.name(work)
-        await work.ctx.aws.iam.create_group(GroupName=name, **picked(work.properties, ("Path",)))
-        return name
+        return await self.make(work, GroupName=self.name(work), **picked(work.properties, ("Path",)))
 
     async def update(self, work: Work) -> None:
         """Its path could change, but moto's IAM keeps it as it is."""

@@ -5,13 +5,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cloudarium.kernel.identity import PARTITION
-from cloudarium.services.cloudformation.kinds.calls import Settled, document, found_or_none, picked, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, document, found_or_none, picked, taken, unless
 from cloudarium.services.cloudformation.kinds.iam import holders
 from cloudarium.services.cloudformation.kinds.iam.holders import GONE
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _VERSIONS = 5
 """How many versions a managed policy may have."""
@@ -48,33 +48,29 @@ class Policy(Settled):
             await holders.remove(work.ctx, holder, who, work.properties["PolicyName"])
 
 
-class _Inline(Kind):
+class _Inline(Once):
     """One inline policy of one holder. Its physical id is both names."""
 
+    service = "iam"
     holder: ClassVar[str]
 
     async def create(self, work: Work) -> str:
         """Refuses to overwrite one that is there."""
         who, policy = self._of(work)
+        named = {self._key: who, "PolicyName": policy}
         get = getattr(work.ctx.aws.iam, f"get_{self.holder}_policy")
-        if await found_or_none(get(**{self._key: who}, PolicyName=policy), GONE) is not None:
+        if await found_or_none(get(**named), GONE) is not None:
             raise taken(self, f"{policy}|{who}")
-        await self.update(work)
-        return f"{policy}|{who}"
+        return await self.make(work, **named, PolicyDocument=document(self._document(work)))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by both names."""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Both names."""
         who, policy = self._of(work)
-        get = getattr(work.ctx.aws.iam, f"get_{self.holder}_policy")
-        answer = await found_or_none(get(**{self._key: who}, PolicyName=policy), GONE)
-        return "" if answer is None else f"{policy}|{who}"
+        return f"{policy}|{who}"
 
     async def update(self, work: Work) -> None:
         """Its document."""
-        who, policy = self._of(work)
-        if "PolicyDocument" not in work.properties:
-            raise Failed(f"{self.type} needs a PolicyDocument.")
-        await holders.put(work.ctx, self.holder, who, policy, work.properties["PolicyDocument"])
+        await holders.put(work.ctx, self.holder, *self._of(work), self._document(work))
 
     async def delete(self, work: Work) -> None:
         """Remove it."""
@@ -84,6 +80,11 @@ class _Inline(Kind):
     def _key(self) -> str:
         return f"{self.holder.capitalize()}Name"
 
+    def _document(self, work: Work) -> Any:
+        if "PolicyDocument" not in work.properties:
+            raise Failed(f"{self.type} needs a PolicyDocument.")
+        return work.properties["PolicyDocument"]
+
     def _of(self, work: Work) -> tuple[str, str]:
         return work.properties[self._key], work.properties["PolicyName"]
 
@@ -92,6 +93,7 @@ class RolePolicy(_Inline):
     """An inline policy of a role."""
 
     type = "AWS::IAM::RolePolicy"
+    making = "put_role_policy"
     holder = holders.ROLE
 
 
@@ -99,6 +101,7 @@ class UserPolicy(_Inline):
     """An inline policy of a user."""
 
     type = "AWS::IAM::UserPolicy"
+    making = "put_user_policy"
     holder = holders.USER
 
 
@@ -106,27 +109,28 @@ class GroupPolicy(_Inline):
     """An inline policy of a group."""
 
     type = "AWS::IAM::GroupPolicy"
+    making = "put_group_policy"
     holder = holders.GROUP
 
 
-class ManagedPolicy(Settled):
+class ManagedPolicy(Once, Settled):
     """A managed policy, attached to what it names. Its physical id is its ARN."""
 
     type = "AWS::IAM::ManagedPolicy"
+    service, making = "iam", "create_policy"
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
-        answer = await work.ctx.aws.iam.create_policy(
-            PolicyName=self._name(work),
+        return await self.make(
+            work,
+            PolicyName=str(work.properties.get("ManagedPolicyName") or work.short_name(128)),
             PolicyDocument=document(work.properties["PolicyDocument"]),
             **picked(work.properties, ("Path", "Description")),
         )
-        return str(answer["Policy"]["Arn"])
 
-    async def found(self, work: Work) -> str:
-        """Looked for by ARN."""
-        arn = f"arn:{PARTITION}:iam::{work.ctx.account}:policy{work.properties.get('Path', '/')}{self._name(work)}"
-        return "" if await self._get(work, arn) is None else arn
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["Policy"]["Arn"])
 
     async def settle(self, work: Work) -> None:
         """Its attachments."""
@@ -167,9 +171,6 @@ class ManagedPolicy(Settled):
             for version in await self._others(work):
                 await work.ctx.aws.iam.delete_policy_version(PolicyArn=work.physical_id, VersionId=version)
             await work.ctx.aws.iam.delete_policy(PolicyArn=work.physical_id)
-
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("ManagedPolicyName") or work.short_name(128))
 
     async def _get(self, work: Work, arn: str) -> dict[str, Any] | None:
         answer = await found_or_none(work.ctx.aws.iam.get_policy(PolicyArn=arn), GONE)

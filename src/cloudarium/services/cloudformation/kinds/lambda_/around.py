@@ -5,35 +5,31 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Lambd
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.errors import NotThere
-from cloudarium.services.cloudformation.kinds.calls import found_or_none, picked, refuse, unless
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+from cloudarium.services.cloudformation.kinds.calls import Once, picked, refuse, unless
+from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _NONE = "ResourceNotFoundException"
 
 
-class Permission(Kind):
+class Permission(Once):
     """One statement of a function's policy; its physical id is the statement's. Nothing of it can change."""
 
     type = "AWS::Lambda::Permission"
+    service, making = "lambda_", "add_permission"
     unbuilt = frozenset({"EventSourceToken", "FunctionUrlAuthType", "InvokedViaFunctionUrl"})
 
     async def create(self, work: Work) -> str:
         """Its id."""
         names = ("FunctionName", "Action", "Principal", "SourceArn", "SourceAccount", "PrincipalOrgID")
-        said, identifier = picked(work.properties, names), self._id(work)
-        await work.ctx.aws.lambda_.add_permission(StatementId=identifier, **said)
-        return identifier
+        return await self.make(work, StatementId=work.short_name(100), **picked(work.properties, names))
 
-    async def found(self, work: Work) -> str:
-        """Looked for in the policy."""
-        call = work.ctx.aws.lambda_.get_policy(FunctionName=work.properties["FunctionName"])
-        answer = await found_or_none(call, _NONE)
-        statements = json.loads(answer["Policy"])["Statement"] if answer is not None else []
-        return self._id(work) if any(each["Sid"] == self._id(work) for each in statements) else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """The statement's id."""
+        return work.short_name(100)
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Id``."""
@@ -46,14 +42,12 @@ class Permission(Kind):
                 FunctionName=work.properties["FunctionName"], StatementId=work.physical_id
             )
 
-    def _id(self, work: Work) -> str:
-        return work.short_name(100)
 
-
-class Version(Kind):
+class Version(Once):
     """A version of a function; its physical id is its ARN. Nothing of it can change."""
 
     type = "AWS::Lambda::Version"
+    service, making = "lambda_", "publish_version"
     unbuilt = frozenset({"CodeSha256", "FunctionScalingConfig", "ProvisionedConcurrencyConfig", "RuntimePolicy"})
 
     async def create(self, work: Work) -> str:
@@ -61,18 +55,15 @@ class Version(Kind):
         api, name = work.ctx.aws.lambda_, work.properties["FunctionName"]
         listed = await api.list_versions_by_function(FunctionName=name)
         there = {each["Version"] for each in listed["Versions"]}
-        answer = await api.publish_version(**picked(work.properties, ("FunctionName", "Description")), once=work.token)
-        if answer["Version"] in there:
-            raise Failed(
-                f"A version for this Lambda function exists ( {answer['Version']} ). Modify the function to create a "
-                "new version."
-            )
-        return str(answer["FunctionArn"])
+        made = await self.make(work, **picked(work.properties, ("FunctionName", "Description")))
+        if (version := made.rpartition(":")[2]) in there:
+            exists = f"A version for this Lambda function exists ( {version} )."
+            raise Failed(f"{exists} Modify the function to create a new version.")
+        return made
 
-    async def found(self, work: Work) -> str:
-        """What the call answered, if it was made."""
-        answer = await work.ctx.aws.lambda_.publish_version(recall=work.token)
-        return str(answer["FunctionArn"]) if answer else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["FunctionArn"])
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``Version`` and ``FunctionArn``."""
@@ -85,22 +76,20 @@ class Version(Kind):
             await work.ctx.aws.lambda_.delete_function(FunctionName=function, Qualifier=version)
 
 
-class Alias(Kind):
+class Alias(Once):
     """An alias of a function's version; its physical id is its ARN."""
 
     type = "AWS::Lambda::Alias"
+    service, making = "lambda_", "create_alias"
     unbuilt = frozenset({"ProvisionedConcurrencyConfig"})
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
-        answer = await work.ctx.aws.lambda_.create_alias(**self._said(work))
-        return str(answer["AliasArn"])
+        return await self.make(work, **self._said(work))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        call = work.ctx.aws.lambda_.get_alias(**picked(work.properties, ("FunctionName", "Name")))
-        answer = await found_or_none(call, _NONE)
-        return "" if answer is None else str(answer["AliasArn"])
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["AliasArn"])
 
     async def update(self, work: Work) -> None:
         """Where it leads."""
@@ -122,28 +111,27 @@ class Alias(Kind):
         return {**said, "RoutingConfig": {"AdditionalVersionWeights": routing}}
 
 
-class LayerVersion(Kind):
+class LayerVersion(Once):
     """A version of a layer; its physical id is its ARN. Nothing of it can change."""
 
     type = "AWS::Lambda::LayerVersion"
+    service, making = "lambda_", "publish_layer_version"
 
     async def create(self, work: Work) -> str:
         """Its ARN."""
         names = ("CompatibleRuntimes", "CompatibleArchitectures", "Description", "LicenseInfo")
         content = work.properties["Content"]
         refuse(f"{self.type} Content", content, ["S3ObjectStorageMode"])
-        answer = await work.ctx.aws.lambda_.publish_layer_version(
+        return await self.make(
+            work,
             LayerName=work.properties.get("LayerName", work.logical_id),
             Content=dict(content),
             **picked(work.properties, names),
-            once=work.token,
         )
-        return str(answer["LayerVersionArn"])
 
-    async def found(self, work: Work) -> str:
-        """What the call answered, if it was made."""
-        answer = await work.ctx.aws.lambda_.publish_layer_version(recall=work.token)
-        return str(answer["LayerVersionArn"]) if answer else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its ARN."""
+        return str(answer["LayerVersionArn"])
 
     async def attributes(self, work: Work) -> dict[str, Any]:
         """``LayerVersionArn``."""
@@ -156,10 +144,11 @@ class LayerVersion(Kind):
             await work.ctx.aws.lambda_.delete_layer_version(LayerName=layer, VersionNumber=int(version))
 
 
-class EventSourceMapping(Kind):
+class EventSourceMapping(Once):
     """What a function reads from; its physical id is its UUID. Lambda is moto's, which runs none."""
 
     type = "AWS::Lambda::EventSourceMapping"
+    service, making = "lambda_", "create_event_source_mapping"
     unbuilt = frozenset(
         {
             "AmazonManagedKafkaEventSourceConfig",
@@ -198,13 +187,11 @@ class EventSourceMapping(Kind):
         said = picked(work.properties, (*self._CHANGED, *self._KEPT))
         if "KmsKeyArn" in said:
             said["KMSKeyArn"] = said.pop("KmsKeyArn")
-        answer = await work.ctx.aws.lambda_.create_event_source_mapping(**said, once=work.token)
-        return str(answer["UUID"])
+        return await self.make(work, **said)
 
-    async def found(self, work: Work) -> str:
-        """What the call answered, if it was made."""
-        answer = await work.ctx.aws.lambda_.create_event_source_mapping(recall=work.token)
-        return str(answer["UUID"]) if answer else ""
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its UUID."""
+        return str(answer["UUID"])
 
     async def update(self, work: Work) -> None:
         """Function, size of batches, on or off; the rest moto keeps as it was made."""

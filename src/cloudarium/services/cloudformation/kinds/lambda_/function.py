@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.errors import NotThere
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, picked, refuse, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, picked, refuse, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _NONE = "ResourceNotFoundException"
@@ -29,10 +30,11 @@ _FIXED = ("Architectures", "CodeSigningConfigArn", "EphemeralStorage", "KmsKeyAr
 """What moto's Lambda keeps as it was made."""
 
 
-class Function(Settled):
+class Function(Once, Settled):
     """A function; its physical id is its name. Lambda is moto's, which runs none."""
 
     type = "AWS::Lambda::Function"
+    service, making = "lambda_", "create_function"
     unbuilt = frozenset(
         {
             "CapacityProviderConfig",
@@ -52,20 +54,16 @@ class Function(Settled):
 
     async def create(self, work: Work) -> str:
         """Its name."""
-        name, properties = self._name(work), work.properties
+        properties = work.properties
         said = picked(properties, (*_AS_NEW, *_REQUIRED, *_FIXED, "PackageType"))
         if "KmsKeyArn" in said:
             said["KMSKeyArn"] = said.pop("KmsKeyArn")
-        await work.ctx.aws.lambda_.create_function(
-            FunctionName=name, Code=_code(properties), **said, Tags=tagging.own(work)
-        )
-        return name
+        name = str(properties.get("FunctionName") or work.short_name(64))
+        return await self.make(work, FunctionName=name, Code=_code(properties), **said, Tags=tagging.own(work))
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        call = work.ctx.aws.lambda_.get_function_configuration(FunctionName=name)
-        return "" if await found_or_none(call, _NONE) is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return str(answer["FunctionName"])
 
     async def settle(self, work: Work) -> None:
         """How much of it may run at once."""
@@ -102,9 +100,6 @@ class Function(Settled):
         """Delete it with all its versions."""
         with unless(_NONE):
             await work.ctx.aws.lambda_.delete_function(FunctionName=work.physical_id)
-
-    def _name(self, work: Work) -> str:
-        return str(work.properties.get("FunctionName") or work.short_name(64))
 
 
 def _code(properties: Any) -> dict[str, Any]:

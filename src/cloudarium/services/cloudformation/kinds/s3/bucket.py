@@ -5,11 +5,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudarium.kernel.identity import PARTITION
 from cloudarium.services.cloudformation.kinds import tagging
-from cloudarium.services.cloudformation.kinds.calls import Settled, found_or_none, refuse, taken, unless
+from cloudarium.services.cloudformation.kinds.calls import Once, Settled, found_or_none, refuse, taken, unless
 from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 from cloudarium.services.cloudformation.kinds.s3.settings import SETTINGS
 
@@ -31,10 +32,11 @@ _DASHED = frozenset(
 https://docs.aws.amazon.com/general/latest/gr/s3.html#s3_website_region_endpoints"""
 
 
-class Bucket(Settled):
+class Bucket(Once, Settled):
     """A bucket and its configurations."""
 
     type = "AWS::S3::Bucket"
+    service, making = "s3", "create_bucket"
     unbuilt = frozenset(
         {
             "AbacStatus",
@@ -51,8 +53,8 @@ class Bucket(Settled):
 
     async def create(self, work: Work) -> str:
         """Its name. S3 lets one make one's own bucket again in us-east-1, so that it is there is asked first."""
-        name, s3 = self._name(work), work.ctx.aws.s3
-        if await self.found(work):
+        name = self._name(work)
+        if await found_or_none(work.ctx.aws.s3.head_bucket(Bucket=name), *_NONE, "403") is not None:
             raise taken(self, name)
         said: dict[str, Any] = {"Bucket": name}
         if work.ctx.region != "us-east-1":
@@ -61,13 +63,11 @@ class Bucket(Settled):
             said["ObjectLockEnabledForBucket"] = True
         if "OwnershipControls" in work.properties:
             said["ObjectOwnership"] = work.properties["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
-        await s3.create_bucket(**said)
-        return name
+        return await self.make(work, **said)
 
-    async def found(self, work: Work) -> str:
-        """Looked for by name."""
-        name = self._name(work)
-        return "" if await found_or_none(work.ctx.aws.s3.head_bucket(Bucket=name), *_NONE, "403") is None else name
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """Its name."""
+        return self._name(work)
 
     async def settle(self, work: Work) -> None:
         """All its configurations, and its tags."""

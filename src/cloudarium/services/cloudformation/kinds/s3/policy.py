@@ -5,28 +5,31 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from __future__ import annotations
 
-from cloudarium.services.cloudformation.kinds.calls import document, found_or_none, unless
-from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
+from collections.abc import Mapping
+from typing import Any
+
+from cloudarium.services.cloudformation.kinds.calls import Once, document, found_or_none, unless
+from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _NONE = "NoSuchBucketPolicy"
 
 
-class BucketPolicy(Kind):
+class BucketPolicy(Once):
     """The policy of a bucket; its physical id is the bucket's name."""
 
     type = "AWS::S3::BucketPolicy"
+    service, making = "s3", "put_bucket_policy"
 
     async def create(self, work: Work) -> str:
         """A policy that is there already is somebody else's."""
-        if await self.found(work):
-            raise Failed(f"The bucket policy already exists on bucket {work.properties['Bucket']}.")
-        await self.update(work)
-        return str(work.properties["Bucket"])
+        bucket = work.properties["Bucket"]
+        if await found_or_none(work.ctx.aws.s3.get_bucket_policy(Bucket=bucket), _NONE) is not None:
+            raise Failed(f"The bucket policy already exists on bucket {bucket}.")
+        return await self.make(work, Bucket=bucket, Policy=document(work.properties["PolicyDocument"]))
 
-    async def found(self, work: Work) -> str:
-        """The bucket's policy, if it has one."""
-        bucket = str(work.properties["Bucket"])
-        return "" if await found_or_none(work.ctx.aws.s3.get_bucket_policy(Bucket=bucket), _NONE) is None else bucket
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """The bucket's name."""
+        return str(work.properties["Bucket"])
 
     async def update(self, work: Work) -> None:
         """Put it."""
