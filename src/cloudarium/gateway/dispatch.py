@@ -104,6 +104,8 @@ class Dispatcher:
         # (a task's execution role, say), is on the record.
         recorded = principal.kind == "AssumedRole" or not is_read(name)
         if owner is None:
+            # What is only recalled has been called, and is on the record, already.
+            recorded = recorded and "recall" not in params
             return await self._call_rest(service, operation, scope, principal, params, name if recorded else "")
         info = owner.operations().get(operation)
         if info is None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.unit.moto.rig import Rig
 
+from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.principals import principal_of
 from cloudarium.substrate.moto.bridge import MotoBridge
 
@@ -244,3 +245,36 @@ def test_keys_of_iam_are_known_after_a_restart(rig: Rig, tmp_path: Path) -> None
         assert rig.run(principal_of(rig.cloud, key)).user_name == "ada"
     finally:
         rig.run(again.close())
+
+
+def test_a_call_that_is_made_once_is_made_once_also_after_a_restart(rig: Rig) -> None:
+    def keys() -> int:
+        return len(rig.call("kms", "list_keys")["Keys"])
+
+    assert rig.call("kms", "create_key", recall="t") == {}
+    with pytest.raises(AwsError, match="KeySpec"):
+        rig.call("kms", "create_key", KeySpec="no such", once="t")
+    assert (rig.call("kms", "create_key", recall="t"), keys()) == ({}, 0)
+    first = rig.call("kms", "create_key", Description="d", once="t")
+    assert first == rig.call("kms", "create_key", Description="d", once="t")
+    assert first != rig.call("kms", "create_key", Description="d", once="u")
+    assert first != rig.call("kms", "create_key", Description="d", once="t", region="us-west-2")
+    rig.restart()
+    assert first == rig.call("kms", "create_key", once="t") == rig.call("kms", "create_key", recall="t")["answer"]
+    assert keys() == 2
+    assert rig.bridge.running is not None and rig.bridge.running.ready["differing"] == 0
+
+
+def test_what_cloudformation_made_when_it_was_motos_is_still_there(rig: Rig, tmp_path: Path) -> None:
+    """And no function of Python is called that a template names."""
+    queue = "{Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${AWS::StackName}-q'}}"
+    mark = tmp_path / "called"
+    rig.call("cloudformation", "create_stack", StackName="then", TemplateBody=f"Resources: {{Q: {queue}}}")
+    called = f'!!python/object/apply:os.mkdir ["{mark}"]'
+    evil = f"Description: {called}\nResources: {{Q: {queue}}}"
+    with pytest.raises(AwsError, match=r"python/object/apply:os.mkdir"):
+        rig.call("cloudformation", "create_stack", StackName="evil", TemplateBody=evil)
+    rig.restart()
+    urls = rig.client("sqs").list_queues()["QueueUrls"]
+    assert [url.rpartition("/")[2] for url in urls] == ["then-q"]
+    assert not mark.exists()

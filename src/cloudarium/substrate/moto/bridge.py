@@ -27,7 +27,7 @@ _PATIENCE = 60.0
 _POLL = 0.1
 _POLL_ANYWAY = 10
 """A long poll asks again when anything changed, and every so many looks all the same: messages become visible."""
-_IAM = frozenset({"iam", "cloudformation"})
+_IAM = "iam"
 
 
 class MotoBridge:
@@ -105,7 +105,14 @@ class MotoBridge:
     async def call(
         self, service: str, operation: str, scope: Scope, principal: Principal, params: dict[str, Any]
     ) -> dict[str, Any]:
-        """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes."""
+        """Call by snake-case name with boto3's parameters; boto3's result, streams read to bytes.
+
+        With ``once=TOKEN`` among them the call is made once: again under the same token it answers what it answered,
+        also after restarts. For callers that must not make two, and must know what they have made from what was there.
+        With ``recall=TOKEN`` it is not made: that answer is told, as ``answer``, or ``{}`` where there is none.
+        """
+        recall = params.pop("recall", "")
+        once = params.pop("once", recall)
         if not self.owns(service):
             raise _not_there(service, operation)
         region = scope.region if scope.region != "aws-global" else "us-east-1"
@@ -116,6 +123,8 @@ class MotoBridge:
             "account": scope.account,
             "region": region,
             "params": params,
+            "once": once,
+            "recall": bool(recall),
         }
         self._note_iam(service, "".join(part.capitalize() for part in operation.split("_")), "POST")
         answer, _ = await self._ask_patiently(header)
@@ -193,7 +202,7 @@ class MotoBridge:
         await asyncio.sleep(pause)
         child = MotoProcess()
         try:
-            await child.start(self._supervisor(), self._folder, self._cloud.clock.now(), self._cloud.services)
+            await child.start(self._supervisor(), self._folder, self._cloud.clock.now())
         except BaseException:
             await child.stop()
             raise
@@ -245,7 +254,7 @@ class MotoBridge:
 
     def _note_iam(self, service: str, operation: str, method: str) -> None:
         """Count what may change access keys. A mark beside the journal says after a restart that there are some."""
-        if service and (service not in _IAM or not changes(service, operation, method)):
+        if service and (service != _IAM or not changes(service, operation, method)):
             return
         if not service and method != "POST":
             return

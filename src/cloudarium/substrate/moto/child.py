@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudarium.substrate.moto import frames, replayable
-from cloudarium.substrate.moto.process import BIRTH, FOLDER, OWNED
+from cloudarium.substrate.moto.process import BIRTH, FOLDER
 
 if TYPE_CHECKING:
     from cloudarium.substrate.moto.worker import Worker
@@ -39,7 +39,6 @@ def serve(channel: int, stream: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="moto %(levelname)s %(name)s: %(message)s")
     os.set_inheritable(stream, False)
     folder, birth = os.environ[FOLDER], float(os.environ[BIRTH])
-    owned = frozenset(os.environ[OWNED].split())
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ.update(_SETTINGS)
@@ -48,7 +47,7 @@ def serve(channel: int, stream: int) -> None:
     from cloudarium.substrate.moto.journal import Journal
     from cloudarium.substrate.moto.worker import Worker
 
-    worker = Worker(Journal(Path(folder), birth) if folder else None, birth=birth, owned=owned)
+    worker = Worker(Journal(Path(folder), birth) if folder else None, birth=birth)
     _Server(socket.socket(fileno=stream), worker).serve()
     # Threads of moto's own (state machines, batch jobs) must not keep a process that nobody can reach.
     os._exit(0)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from cloudarium.substrate.moto import addresses, buckets, longpoll, templates
+from cloudarium.substrate.moto import addresses, buckets, formerly, longpoll
 from cloudarium.substrate.moto.results import plain
 
 log = logging.getLogger(__name__)
@@ -61,10 +61,8 @@ class Refused(Exception):
 class Engine:
     """moto, started. One call at a time; ``outside`` is entered around moto's own calls to the world."""
 
-    def __init__(
-        self, outside: Callable[[], contextlib.AbstractContextManager[None]], owned: frozenset[str] = frozenset()
-    ) -> None:
-        """Import moto, which takes most of a second. ``owned`` are the services that are not moto's to answer."""
+    def __init__(self, outside: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        """Import moto, which takes most of a second."""
         import botocore.config
         import botocore.session
         import moto
@@ -78,8 +76,6 @@ class Engine:
         self._clients: dict[tuple[str, str], Any] = {}
         self._routes: dict[str, list[tuple[re.Pattern[str], Callable[..., Any]]]] = {}
         self._local = threading.local()
-        self.owned: frozenset[str] | None = owned
-        """None when everything is moto's to make: calls of a time when nobody asked whose it was."""
         self.offline = False
         """While true, calls to the world fail at once: a call made again must not have its effects again."""
         moto.mock_aws().start()
@@ -132,7 +128,7 @@ class Engine:
         elif service == "s3":
             buckets.install()
         elif service == "cloudformation":
-            templates.install(lambda: self.owned)
+            formerly.read_templates_safely()
         try:
             status, answered, content = handler(request, request.raw_url, request.headers)
         except HTTPException as error:

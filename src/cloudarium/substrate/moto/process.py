@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 ENTRY = "cloudarium.substrate.moto.child:serve"
 FOLDER = "CLOUDARIUM_MOTO_FOLDER"
 BIRTH = "CLOUDARIUM_MOTO_BIRTH"
-OWNED = "CLOUDARIUM_MOTO_OWNED"
 
 
 class Gone(Exception):
@@ -50,18 +48,15 @@ class MotoProcess:
         """The process id, None when it has ended."""
         return self._child.pid if self._child is not None else None
 
-    async def start(self, supervisor: Supervisor, folder: Path | None, birth: float, owned: Iterable[str]) -> None:
-        """Start the process and wait until it serves, which includes replaying its journal; raises ``Gone``.
-
-        ``owned`` are the services that are the cloud's own.
-        """
+    async def start(self, supervisor: Supervisor, folder: Path | None, birth: float) -> None:
+        """Start the process and wait until it serves, which includes replaying its journal; raises ``Gone``."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._child = supervisor.start(
                 "moto",
                 ENTRY,
                 fds=[theirs.fileno()],
-                env=_environment(folder, birth, owned),
+                env=_environment(folder, birth),
                 on_exit=self._ended,
             )
         ours.setblocking(False)
@@ -127,13 +122,12 @@ class MotoProcess:
             await asyncio.gather(self._reading, return_exceptions=True)
 
 
-def _environment(folder: Path | None, birth: float, owned: Iterable[str]) -> dict[str, str]:
+def _environment(folder: Path | None, birth: float) -> dict[str, str]:
     added = {
         # Replayed calls must walk sets in the order of the first time.
         "PYTHONHASHSEED": "0",
         FOLDER: str(folder) if folder is not None else "",
         BIRTH: repr(birth),
-        OWNED: " ".join(sorted(owned)),
     }
     root = str(Path(cloudarium.__file__).parents[1])
     if not root.endswith("-packages"):

@@ -30,15 +30,14 @@ _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 class Worker:
     """moto with a memory. ``journal`` None forgets everything at the end."""
 
-    def __init__(self, journal: Journal | None, *, birth: float, owned: frozenset[str] = frozenset()) -> None:
-        """``birth`` (cloud seconds): when everything that is there from the beginning was made.
-
-        ``owned``: the services that are the cloud's own.
-        """
+    def __init__(self, journal: Journal | None, *, birth: float) -> None:
+        """``birth`` (cloud seconds): when everything that is there from the beginning was made."""
         self._turn = threading.Lock()
-        self._engine = Engine(self._outside, owned)
+        self._engine = Engine(self._outside)
         self._journal = journal
         self._birth = journal.birth if journal else birth
+        self._once: dict[tuple[str, ...], dict[str, Any]] = {}
+        """What calls answered that are to be made once, by where, what and their token."""
         self.changes = 0
         """How many calls so far may have changed something."""
         self.replayed = 0
@@ -62,7 +61,12 @@ class Worker:
         call = _described(header, body)
         with self._turn:
             longpoll.begin()
-            if not changes(call["service"], call["api"], call.get("method", "POST")):
+            made = self._once.get(_once_key(call))
+            if header.get("recall"):
+                answer: tuple[dict[str, Any], bytes] = {"result": {"answer": made["result"]} if made else {}}, b""
+            elif made is not None:
+                answer = dict(made), b""
+            elif not call.get("once") and not changes(call["service"], call["api"], call.get("method", "POST")):
                 answer = self._guarded(call)
             else:
                 answer = self._changing(call)
@@ -81,15 +85,18 @@ class Worker:
             self.changes += 1
             if self._journal is not None:
                 entry = {**call, "now": moment, "seed": execution.seed, "keys": execution.keys, "crc": _check(answer)}
-                if call["service"] == "cloudformation":
-                    # Whose a service is may change; what a call was refused for, and what not, must not.
-                    entry["owned"] = sorted(self._engine.owned or ())
                 try:
                     self._journal.append(entry)
                 except OSError as error:
                     log.error("the journal could not be written: %s", error)
                     return _error("ServiceUnavailable", f"the journal could not be written: {error}", 503), b""
+        self._remember(call, answer)
         return answer
+
+    def _remember(self, call: dict[str, Any], answer: tuple[dict[str, Any], bytes]) -> None:
+        """Keep what a call that is made once has answered. An error is no answer: it may be made again."""
+        if call.get("once") and "error" not in answer[0]:
+            self._once[_once_key(call)] = dict(answer[0])
 
     def _guarded(self, call: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         where = f"{call['service']} {call['api'] or call.get('method', '')}".strip()
@@ -117,18 +124,17 @@ class Worker:
     # -- again -----------------------------------------------------------------------------------------------------
 
     def _replay(self, journal: Journal) -> None:
-        owned, self._engine.offline = self._engine.owned, True
+        self._engine.offline = True
         for entry in journal.replay():
-            then = entry.get("owned")
-            self._engine.owned = frozenset(then) if then is not None else None
             with Execution(entry["now"], entry["seed"], entry["keys"]).running():
                 answer = self._guarded(entry)
+            self._remember(entry, answer)
             self.replayed += 1
             self.changes += 1
             if _check(answer) != entry["crc"]:
                 self.differing += 1
                 log.warning("%s %s came out differently when replayed", entry["service"], entry["api"])
-        self._engine.owned, self._engine.offline = owned, False
+        self._engine.offline = False
 
     def _seed_backends(self) -> None:
         """What moto makes on first use of a service in an account and region follows from their names."""
@@ -164,7 +170,9 @@ def _described(header: dict[str, Any], body: bytes) -> dict[str, Any]:
     if header["kind"] == "call":
         operation = header["operation"]
         api = "".join(part.capitalize() for part in operation.split("_"))
-        return {**call, "service": header["service"], "operation": operation, "api": api, "params": header["params"]}
+        once = {"once": header["once"]} if header.get("once") else {}
+        named = {"service": header["service"], "operation": operation, "api": api, "params": header["params"]}
+        return {**call, **named, **once}
     fields = {name.lower(): value for name, value in header["headers"]}
     query = header["target"].partition("?")[2]
     return {
@@ -176,6 +184,10 @@ def _described(header: dict[str, Any], body: bytes) -> dict[str, Any]:
         "headers": header["headers"],
         "body": body,
     }
+
+
+def _once_key(call: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(call.get(name, "") for name in ("account", "region", "service", "operation", "once"))
 
 
 def _error(code: str, message: str, status: int) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+from cloudarium.kernel.client import AwsClient
 from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 
@@ -51,6 +52,36 @@ def refuse(where: str, value: Any, names: Iterable[str]) -> None:
     for name in names:
         if isinstance(value, Mapping) and name in value:
             raise NotThere(f"{where}.{name}")
+
+
+class Once(Kind):
+    """A kind that one call makes, of a service that moto answers, where a call can be made once under a token.
+
+    So an attempt that was interrupted is known for what it was: it made this, or nothing. Looking for a name instead
+    could find what is somebody else's.
+    """
+
+    service: ClassVar[str]
+    making: ClassVar[str]
+    """The operation."""
+
+    async def make(self, work: Work, **parameters: Any) -> str:
+        """Make the call, or hear again what it answered; the physical id."""
+        return self.identifier(work, await self._call(work, **parameters, once=work.token))
+
+    async def found(self, work: Work) -> str:
+        """What the call has made."""
+        recalled = await self._call(work, recall=work.token)
+        return self.identifier(work, recalled["answer"]) if recalled else ""
+
+    def identifier(self, work: Work, answer: Mapping[str, Any]) -> str:
+        """The physical id, from what the call answered."""
+        raise NotImplementedError
+
+    async def _call(self, work: Work, **parameters: Any) -> dict[str, Any]:
+        client: AwsClient = getattr(work.ctx.aws, self.service)
+        answer: dict[str, Any] = await getattr(client, self.making)(**parameters)
+        return answer
 
 
 class Settled(Kind):

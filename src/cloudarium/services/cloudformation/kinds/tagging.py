@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from cloudarium.services.cloudformation.kinds.kind import Work
 
@@ -41,3 +42,20 @@ def difference(now: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[dict[
     """The tags to set and the keys to remove."""
     changed = {key: value for key, value in wanted.items() if now.get(key) != value}
     return changed, [key for key in now if key not in wanted and not key.startswith("aws:")]
+
+
+async def settle(
+    work: Work,
+    now: Mapping[str, str],
+    put: Callable[[dict[str, str]], Awaitable[Any]],
+    take: Callable[[list[str]], Awaitable[Any]],
+) -> None:
+    """Make its tags, which are ``now`` these, what they should be, by the API's two calls for that.
+
+    A tag that the stack never gave stays: somebody else's.
+    """
+    wanted, gone = difference(now, own(work))
+    if wanted:
+        await put(wanted)
+    if given := [key for key in gone if key in work.tags_before]:
+        await take(given)
