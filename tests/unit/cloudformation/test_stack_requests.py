@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -96,6 +97,34 @@ async def test_properties_without_effect_are_refused_by_name(api: Api, value: An
     assert error.message == (
         "CloudFormation cannot set these properties in Cloudarium yet: [Colour of Test::Shelf::Thing]."
     )
+
+
+async def test_a_template_is_summed_up(api: Api) -> None:
+    """What it declares and asks for; types that AWS does not know are an error, or warnings."""
+    sections: dict[str, Any] = {"Parameters": {"P": {"Type": "String", "AllowedValues": ["a", "b"], "NoEcho": True}}}
+    resources = {"A": {}, "X": {"Type": "AWS::Nothing::Thing"}}
+    text = template(resources, AWSTemplateFormatVersion="2010-09-09", Description="Things", **sections)
+    error = await api.error("get_template_summary", TemplateBody=text)
+    assert error.message == "Template format error: Unrecognized resource types: [AWS::Nothing::Thing]"
+    lenient = {"TreatUnrecognizedResourceTypesAsWarnings": True}
+    found = await api("get_template_summary", TemplateBody=text, TemplateSummaryConfig=lenient)
+    assert found["Warnings"] == {"UnrecognizedResourceTypes": ["AWS::Nothing::Thing"]}
+    assert (found["Version"], found["Description"]) == ("2010-09-09", "Things")
+    assert found["ResourceTypes"] == ["Test::Shelf::Thing", "AWS::Nothing::Thing"]
+    (declared,) = found["Parameters"]
+    assert declared["NoEcho"] is True and declared["ParameterConstraints"] == {"AllowedValues": ["a", "b"]}
+
+
+async def test_a_template_comes_back_as_it_was(api: Api) -> None:
+    """And, with loops, as it was understood."""
+    loop = {"Fn::ForEach::Each": ["N", ["1", "2"], {"T${N}": {"Type": "Test::Shelf::Thing"}}]}
+    text = json.dumps({"Transform": "AWS::LanguageExtensions", "Resources": loop})
+    await api("create_stack", StackName="s", TemplateBody=text, Capabilities=["CAPABILITY_AUTO_EXPAND"])
+    await api.settle()
+    assert sorted(api.shelf.names()) == ["T1", "T2"]
+    assert (await api("get_template", StackName="s"))["TemplateBody"] == text
+    processed = await api("get_template", StackName="s", TemplateStage="Processed")
+    assert sorted(json.loads(processed["TemplateBody"])["Resources"]) == ["T1", "T2"]
 
 
 async def test_capabilities(api: Api) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
 from cloudarium.services.cloudformation.engine.actions import STACKS
@@ -20,6 +22,8 @@ from cloudarium.services.cloudformation.resources import Operation, Settings, St
 from cloudarium.services.cloudformation.settings import check_token
 from cloudarium.services.cloudformation.templates import keep
 
+ROLE = "RoleARN is kept and shown, and the calls are made as CloudFormation's own principal"
+"""What operations that take a role do not do yet."""
 _MOST_REMEMBERED = 10
 _UPDATABLE = frozenset(
     {
@@ -51,6 +55,14 @@ def check_updatable(stack: Stack) -> None:
     """Raise unless the stack is in a state in which it can be updated."""
     if stack.operation is not None or stack.status not in _UPDATABLE:
         raise wrong_state(stack.id, stack.status)
+
+
+def with_role(ctx: Context, stack: Stack, request: Mapping[str, Any]) -> Stack:
+    """The stack with the request's role, which later operations have too, as on AWS."""
+    if "RoleARN" in request:
+        stack = stack.replace(settings=msgspec.structs.replace(stack.settings, role_arn=request["RoleARN"]))
+        ctx.table(Stack).put(ctx.scope, stack)
+    return stack
 
 
 def repeated(stack: Stack | None, token: str, kind: str) -> bool:

@@ -113,11 +113,15 @@ def check_types(resources: Iterable[Resource], allowed: Iterable[str]) -> None:
             raise invalid(f"Resource type {resource.type} is not allowed by parameter ResourceTypes {patterns}")
 
 
+def unrecognized(template: Template) -> list[str]:
+    """Resource types that AWS does not have either."""
+    return sorted({each.type for each in template.resources.values() if _is_strange(each.type)})
+
+
 def check_recognized(template: Template) -> None:
     """Raise for types that AWS does not have either, in its words."""
-    strange = {each.type for each in template.resources.values() if _is_strange(each.type)}
-    if strange:
-        raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(sorted(strange)[:_SHOWN])}]")
+    if strange := unrecognized(template):
+        raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(strange[:_SHOWN])}]")
 
 
 def _is_strange(type_: str) -> bool:

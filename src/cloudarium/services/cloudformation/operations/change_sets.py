@@ -10,6 +10,7 @@ from cloudarium.kernel.errors import AwsError, NotThere
 from cloudarium.kernel.ids import request_id
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudformation.beginning import (
+    ROLE,
     begin_create,
     begin_update,
     check_updatable,
@@ -193,7 +194,7 @@ def delete_change_set(ctx: Context, request: DeleteChangeSetInputTypeDef) -> Ans
     return {}
 
 
-@operation
+@operation(partial=ROLE)
 def execute_change_set(ctx: Context, request: ExecuteChangeSetInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html"""
     found = change_set_of(ctx, request["ChangeSetName"], request.get("StackName", ""))

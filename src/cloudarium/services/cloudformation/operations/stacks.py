@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudformation.beginning import (
+    ROLE,
     begin_create,
     begin_delete,
     begin_update,
     check_updatable,
     repeated,
+    with_role,
 )
 from cloudarium.services.cloudformation.engine.changing import has_changes
 from cloudarium.services.cloudformation.engine.evaluation import Unresolved
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
         UpdateTerminationProtectionInputTypeDef,
     )
 
-_ROLE = "RoleARN is kept and shown, and the calls are made as CloudFormation's own principal"
 
-
-@operation(partial=_ROLE)
+@operation(partial=ROLE)
 async def create_stack(ctx: Context, request: CreateStackInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
     name, token = request["StackName"], request.get("ClientRequestToken", "")
@@ -76,7 +76,7 @@ async def create_stack(ctx: Context, request: CreateStackInputTypeDef) -> Answer
     return _answer(stack)
 
 
-@operation(partial=_ROLE)
+@operation(partial=ROLE)
 async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html"""
     stack, token = stack_to_change(ctx, request["StackName"]), request.get("ClientRequestToken", "")
@@ -111,7 +111,7 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
     )
 
 
-@operation(partial=_ROLE)
+@operation(partial=ROLE)
 def delete_stack(ctx: Context, request: DeleteStackInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html"""
     stack, token = find_stack(ctx, request["StackName"]), request.get("ClientRequestToken", "")
@@ -126,7 +126,7 @@ def delete_stack(ctx: Context, request: DeleteStackInputTypeDef) -> Answer:
     if (retain or mode == "FORCE_DELETE_STACK") and stack.status != "DELETE_FAILED":
         what = "The DeletionMode FORCE_DELETE_STACK" if mode == "FORCE_DELETE_STACK" else "RetainResources"
         raise invalid(f"{what} can only be specified when the stack is in the DELETE_FAILED state.")
-    begin_delete(ctx, stack, token=token, retain=retain, mode=mode)
+    begin_delete(ctx, with_role(ctx, stack, request), token=token, retain=retain, mode=mode)
     return {}
 
 

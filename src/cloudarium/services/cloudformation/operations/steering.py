@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudformation.beginning import begin, repeated
+from cloudarium.services.cloudformation.beginning import ROLE, begin, repeated, with_role
 from cloudarium.services.cloudformation.engine import policy, turning
 from cloudarium.services.cloudformation.engine.actions import ACTIONS, STACKS
 from cloudarium.services.cloudformation.engine.doom import doom_all
@@ -39,7 +39,7 @@ def cancel_update_stack(ctx: Context, request: CancelUpdateStackInputTypeDef) ->
     return {}
 
 
-@operation(partial="resources of nested stacks cannot be named in ResourcesToSkip")
+@operation(partial=f"{ROLE}; resources of nested stacks cannot be named in ResourcesToSkip")
 def continue_update_rollback(ctx: Context, request: ContinueUpdateRollbackInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
     stack, token = stack_to_change(ctx, request["StackName"]), request.get("ClientRequestToken", "")
@@ -59,11 +59,12 @@ def continue_update_rollback(ctx: Context, request: ContinueUpdateRollbackInputT
             raise NotThere("Resources of nested stacks in ResourcesToSkip of cloudformation:ContinueUpdateRollback")
         if name not in known or known[name].status != "UPDATE_FAILED":
             raise invalid(f"Resources to skip must be in UPDATE_FAILED state: [{name}]")
+    stack = with_role(ctx, stack, request)
     begin(ctx, stack, "rollback", "UPDATE_ROLLBACK_IN_PROGRESS", token=token, phase="back", retain=skipped)
     return {}
 
 
-@operation
+@operation(partial=ROLE)
 def rollback_stack(ctx: Context, request: RollbackStackInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html"""
     stack, token = stack_to_change(ctx, request["StackName"]), request.get("ClientRequestToken", "")
@@ -72,6 +73,7 @@ def rollback_stack(ctx: Context, request: RollbackStackInputTypeDef) -> Answer:
         return {"StackId": stack.id}
     if stack.operation is not None or stack.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
         raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back.")
+    stack = with_role(ctx, stack, request)
     keep = request.get("RetainExceptOnCreate", stack.retain_except_on_create)
     if stack.stable_template:
         status, about = "UPDATE_ROLLBACK_IN_PROGRESS", {"phase": "back"}

@@ -9,7 +9,7 @@ import msgspec
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudformation.checking import check_recognized, needed_capabilities
+from cloudarium.services.cloudformation.checking import check_recognized, needed_capabilities, unrecognized
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.lookup import change_set_of, stack_to_show
 from cloudarium.services.cloudformation.resources import Settings
@@ -50,7 +50,7 @@ def _processed(text: str, settings: Settings) -> str:
     return msgspec.json.encode({key: value for key, value in document.items() if key != "Transform"}).decode()
 
 
-@operation
+@operation(partial="no stack sets, and no ResourceIdentifierSummaries, which are for imports")
 async def get_template_summary(ctx: Context, request: GetTemplateSummaryInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplateSummary.html"""
     if "StackSetName" in request:
@@ -60,7 +60,13 @@ async def get_template_summary(ctx: Context, request: GetTemplateSummaryInputTyp
     else:
         text = await template_text(ctx, request)
     template = template_of_text(text)
+    config = request.get("TemplateSummaryConfig", {})
+    strange = unrecognized(template)
+    if strange and not config.get("TreatUnrecognizedResourceTypesAsWarnings"):
+        check_recognized(template)
     summary = _summary(template, whole=True)
+    if strange:
+        summary["Warnings"] = {"UnrecognizedResourceTypes": strange}
     summary["ResourceTypes"] = list(dict.fromkeys(each.type for each in template.resources.values()))
     if "AWSTemplateFormatVersion" in (document := read(text)):
         summary["Version"] = str(document["AWSTemplateFormatVersion"])
