@@ -15,7 +15,8 @@ from tests.support.cloud import RunningCloud, until
 
 
 def put(account: Account, *messages: str) -> None:
-    events = [{"timestamp": int(account.now() * 1000), "message": message} for message in messages]
+    now = int(account.now() * 1000)
+    events = [{"timestamp": now, "message": message} for message in messages]
     account.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
 
 
@@ -69,8 +70,9 @@ def test_the_class_of_infrequent_access_has_none(account: Account) -> None:
 def test_a_kill_loses_none(own_cloud: RunningCloud, pause: bool) -> None:
     account = Account(own_cloud, fresh_number())
     streams(account)
+    message = document(account, Latency=1)
     for number in range(5):
-        put(account, *[document(account, Latency=1)] * 50)
+        put(account, *[message] * 50)
         if pause and number == 2:
             until(lambda: statistics(account, "Shop", "Latency", Service="web")[0] == 150, "some are extracted")
     os.kill(own_cloud.pids()["cloud"], signal.SIGKILL)
