@@ -156,7 +156,7 @@ class Ec2Codec(Codec):
 
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _UNREADABLE = re.compile(r"&#x(?:[0-8BCEF]|1[0-9A-F]);|[\ufffe\uffff]")
-"""References to characters that XML does not have. S3 writes them all the same; here no client could read the answer."""
+"""References to characters that XML does not have. S3 writes them; here no client could read the answer."""
 
 
 def xml(status: int, text: str, request_id: str) -> WireResponse:

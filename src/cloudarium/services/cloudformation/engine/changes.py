@@ -161,10 +161,8 @@ def replacement(found: list[dict[str, Any]], replaced: Collection[str] = ()) -> 
     needs = [(each["Target"]["RequiresRecreation"], each["Evaluation"]) for each in found]
     if ("Always", "Static") in needs:
         return "True"
-    references_ = [each for each in found if each["ChangeSource"] == "ResourceReference"]
-    if any(
-        each["Target"]["RequiresRecreation"] == "Always" and each["CausingEntity"] in replaced for each in references_
-    ):
+    forced = [each for each in found if each["Target"]["RequiresRecreation"] == "Always"]
+    if any(each["ChangeSource"] == "ResourceReference" and each["CausingEntity"] in replaced for each in forced):
         return "True"
     return "Conditional" if any(need != "Never" for need, _ in needs) else "False"
 
