@@ -66,7 +66,7 @@ def test_a_private_task_needs_every_endpoint_of_the_table(cloud: RunningCloud, p
     )  # fmt: skip
     group = account.ec2.create_security_group(VpcId=place.vpc, GroupName="g", Description="d")["GroupId"]
     account.ec2.authorize_security_group_ingress(
-        GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="10.88.0.0/16"
+        GroupId=group, IpProtocol="tcp", FromPort=443, ToPort=443, CidrIp="10.88.0.0/16"
     )
     for service, said in (
         ("ssm", "unable to retrieve secrets from ssm"),

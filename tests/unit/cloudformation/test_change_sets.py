@@ -100,6 +100,25 @@ async def test_causes(api: Api) -> None:
     assert [found[name]["Replacement"] for name in "ABCD"] == ["True", "True", "False", "False"]
 
 
+async def test_what_may_be_replaced_may_replace_others(api: Api) -> None:
+    """A new resource that is not certain does not make another one certain."""
+    resources = {
+        "A": {"Size": 1},
+        "B": {"Shape": {"Fn::GetAtt": ["A", "Name"]}},
+        "C": {"Shape": {"Ref": "B"}},
+        "D": {"Of": {"Ref": "C"}},
+    }
+    await api.make(resources)
+    found = await _changes(api, resources | {"A": {"Size": 2}})
+    assert {name: each["Replacement"] for name, each in found.items()} == {
+        "A": "False",
+        "B": "Conditional",
+        "C": "Conditional",
+        "D": "False",
+    }
+    assert _why(found["C"]) == [("Shape", "ResourceReference", "Dynamic", "B")]
+
+
 async def test_tags_and_metadata(api: Api) -> None:
     await api.make({"A": {}, "B": {"Properties": {}, "Metadata": {"n": 1}}})
     found = await _changes(api, {"A": {}, "B": {"Properties": {}, "Metadata": {"n": 2}}})

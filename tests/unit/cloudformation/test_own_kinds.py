@@ -67,6 +67,18 @@ async def test_a_nested_stack_fails(api: Api, bucket: dict[str, str]) -> None:
     assert [each["StackId"] for each in (await api("describe_stacks"))["Stacks"]] == [id_]
 
 
+async def test_a_nested_stack_says_why_it_was_not_updated(api: Api, bucket: dict[str, str]) -> None:
+    bucket["t"] = template({"I": {"Size": 1}})
+    await api.make({"N": _nested()})
+    await api.settle(3)
+    bucket["t"] = template({"I": {"Wings": 2}})
+    await api.change({"N": _nested()})
+    await api.settle(10)
+    (said,) = [event for event in await api.events() if event.startswith("N UPDATE_FAILED")]
+    why = "Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: The following resource(s) failed to update: [I]. "
+    assert said.endswith(why)
+
+
 async def test_a_nested_stack_goes_back_with_its_parent(api: Api, bucket: dict[str, str]) -> None:
     bucket["t"] = template({"I": {"Size": 1}})
     await api.make({"N": _nested()})

@@ -271,6 +271,19 @@ async def test_what_an_error_of_the_server_has_made_is_deleted(api: Api, monkeyp
     assert api.shelf.things == {}
 
 
+async def test_a_missing_secret_is_said_by_secrets_manager(api: Api) -> None:
+    def get_secret_value(SecretId: str) -> dict[str, Any]:
+        raise refused("Secrets Manager can't find the specified secret.", "ResourceNotFoundException")
+
+    api.fakes["secretsmanager", "get_secret_value"] = get_secret_value
+    await api.make({"A": {"Word": "{{resolve:secretsmanager:db}}"}})
+    assert (
+        "A CREATE_FAILED Secrets Manager can't find the specified secret. (Service: AWSSecretsManager; "
+        "Status Code: 400; Error Code: ResourceNotFoundException; Request ID: r-1; Proxy: null)"
+    ) in await api.events()
+    assert api.shelf.called("create") == []
+
+
 async def test_a_secret_may_be_gone_when_it_is_not_needed_any_more(api: Api) -> None:
     secret = "{{resolve:secretsmanager:db}}"
     answers: dict[str, Any] = {"SecretString": "hush"}

@@ -272,3 +272,58 @@ async def test_pages(api: Api) -> None:
     assert (len(first["Stacks"]), len(second["Stacks"]), "NextToken" in second) == (100, 3, False)
     assert len({each["StackId"] for each in first["Stacks"] + second["Stacks"]}) == 103
     assert (await api.error("list_stacks", NextToken="nonsense")).code == "ValidationError"
+
+
+_NEVER: dict[str, Any] = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}}
+
+
+@pytest.mark.parametrize("block", ["Resources", "Outputs"])
+@pytest.mark.parametrize("operation", ["create_stack", "update_stack", "create_change_set"])
+async def test_what_there_will_not_be_cannot_be_referred_to(api: Api, operation: str, block: str) -> None:
+    """It is refused when it is asked for: a stack that could not be worked out would never come to an end."""
+    await api.make({"A": {}})
+    resources: dict[str, Any] = {"A": {}, "N": {"Condition": "Never", "Properties": {}}}
+    sections: dict[str, Any] = dict(_NEVER)
+    if block == "Resources":
+        resources["B"] = {"Of": {"Ref": "N"}}
+    else:
+        sections["Outputs"] = {"O": {"Value": {"Ref": "N"}}}
+    more = {"ChangeSetName": "c"} if operation == "create_change_set" else {}
+    name = "t" if operation == "create_stack" else "s"
+    error = await api.error(operation, StackName=name, TemplateBody=template(resources, **sections), **more)
+    assert (error.code, error.message) == (
+        "ValidationError",
+        f"Template format error: Unresolved resource dependencies [N] in the {block} block of the template",
+    )
+
+
+async def test_what_parameters_name_must_be_there(api: Api) -> None:
+    def describe_subnets(Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        (names,) = [each["Values"] for each in Filters if each["Name"] == "subnet-id"]
+        return {"Subnets": [{"SubnetId": each} for each in names if each in ("subnet-1", "subnet-2")]}
+
+    api.fakes["ec2", "describe_subnets"] = describe_subnets
+    declared = {"Parameters": {"P": {"Type": "List<AWS::EC2::Subnet::Id>"}, "Q": {"Type": "AWS::EC2::Subnet::Id"}}}
+
+    async def made(name: str, p: str, q: str) -> str:
+        given = [{"ParameterKey": "P", "ParameterValue": p}, {"ParameterKey": "Q", "ParameterValue": q}]
+        await api.make({"A": {}}, name, template=declared, Parameters=given)
+        await api.settle(1)
+        reasons = [each for each in await api.events(name) if "ROLLBACK_IN_PROGRESS" in each]
+        return reasons[0].removeprefix(f"{name} ROLLBACK_IN_PROGRESS ") if reasons else await api.status(name)
+
+    assert await made("a", "subnet-1, subnet-2", "subnet-2") == "CREATE_COMPLETE"
+    assert await made("b", "subnet-1,subnet-2", "subnet-3") == (
+        "Parameter validation failed: parameter value subnet-3 for parameter name Q does not exist. Rollback requested "
+        "by user."
+    )
+    assert "parameter value [subnet-3] for parameter name P does not exist." in await made("c", "subnet-3", "subnet-1")
+    assert api.shelf.called("create") == ["A"], "nothing was begun"
+
+
+async def test_events_have_an_order_in_time(api: Api) -> None:
+    """Clients sort them by their times, also where everything happens at once."""
+    await api.make({"A": {}, "B": {}})
+    events = (await api("describe_stack_events", StackName="s"))["StackEvents"]
+    times = [each["Timestamp"] for each in reversed(events)]
+    assert len(times) > 4 and times == sorted(set(times))

@@ -98,13 +98,10 @@ def test_escaped_text_survives_xml(text: str) -> None:
 
 def test_text_in_answers_is_escaped() -> None:
     operation = wire.operation("sts", "query", "GetCallerIdentity")
-    for text in ("a]]>b", "<x/>", "&amp;", "a\rb", 'é"\x01', "\ud800"):
+    for text in ("a]]>b", "<x/>", "&amp;", "a\rb", 'é"\x01', "\ud800", "&#x1;"):
         body = operation.serialize({"Arn": text}, "r").body
-        if "\x01" in text:
-            assert b"&#x1;" in body
-            continue
         found = parse_xml(body).children["GetCallerIdentityResult"][0].children["Arn"][0].text
-        assert found == text.encode(errors="replace").decode()
+        assert found == text.replace("\x01", "\ufffd").encode(errors="replace").decode()
 
 
 @pytest.mark.parametrize("body", [b"", b"<a>", b"<a></b>", b"<!DOCTYPE a><a/>", b"<a>&x;</a>", b"\xff", b"<a/><b/>"])

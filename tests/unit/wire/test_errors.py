@@ -97,3 +97,10 @@ def test_a_service_is_not_answered_in_a_protocol_it_does_not_speak() -> None:
     with pytest.raises(AwsError) as caught:
         wire.operation("sts", "json", "GetCallerIdentity")
     assert caught.value.code == "UnsupportedProtocol"
+
+
+@pytest.mark.parametrize(("service", "protocol"), [("cloudformation", "query"), ("ec2", "ec2")])
+def test_what_xml_cannot_say_does_not_make_an_answer_unreadable(service: str, protocol: str) -> None:
+    error = AwsError("ValidationError", "a\x00b\x1fc\uffffd\te\x7f &#x1;", 400)
+    response = serialize_service_error(service, protocol, error, "request-1")
+    assert parse(protocol, response)["Error"]["Message"] == "a\ufffdb\ufffdc\ufffdd\te\x7f &#x1;"

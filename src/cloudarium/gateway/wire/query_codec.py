@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,11 +155,15 @@ class Ec2Codec(Codec):
 
 
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_UNREADABLE = re.compile(r"&#x(?:[0-8BCEF]|1[0-9A-F]);|[\ufffe\uffff]")
+"""References to characters that XML does not have. S3 writes them; here no client could read the answer."""
 
 
 def xml(status: int, text: str, request_id: str) -> WireResponse:
     """An XML response of the query family."""
     headers = [("Content-Type", "text/xml;charset=UTF-8"), ("x-amzn-RequestId", request_id)]
+    if any(sign in text for sign in ("&#x", "\ufffe", "\uffff")):
+        text = _UNREADABLE.sub("\ufffd", text)
     return WireResponse(status, headers, (PROLOGUE + text).encode(errors="replace"))
 
 

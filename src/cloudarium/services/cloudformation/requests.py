@@ -18,7 +18,7 @@ from cloudarium.services.cloudformation.engine.evaluation import values_of
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.resources import Settings
 from cloudarium.services.cloudformation.settings import settings_of
-from cloudarium.services.cloudformation.template import Template, TemplateError, check_rules
+from cloudarium.services.cloudformation.template import Template, TemplateError, check_rules, dependencies
 from cloudarium.services.cloudformation.templates import template_of_text
 
 
@@ -44,6 +44,7 @@ async def checked(
     try:
         values = values_of(ctx, stack, template, settings)
         check_rules(template, values)
+        dependencies(template, values.conditions)
     except TemplateError as error:
         raise invalid(str(error)) from None
     resources = active(template, values.conditions)

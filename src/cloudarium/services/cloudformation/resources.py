@@ -118,6 +118,8 @@ class Stack(Record, frozen=True, kw_only=True):
     change_set_id: str = ""
     deletion_mode: str = ""
     next_event: int = 0
+    last_event: float = 0.0
+    """When that one before it was."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):

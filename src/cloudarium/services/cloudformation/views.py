@@ -147,7 +147,7 @@ def shown_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def moment(at: float) -> datetime:
     """A time as the API gives it: to the millisecond."""
-    return datetime.fromtimestamp(int(at * 1000) / 1000, UTC)
+    return datetime.fromtimestamp(int(at * 1000 + 0.01) / 1000, UTC)
 
 
 def _times(stack: Stack) -> dict[str, Any]:

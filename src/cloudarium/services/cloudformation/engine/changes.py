@@ -47,6 +47,8 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
     """Logical ids whose ``Ref`` will be another one."""
+    perhaps: frozenset[str] = frozenset()
+    """Logical ids whose ``Ref`` may be another one."""
     modified: frozenset[str] = frozenset()
     """Logical ids whose attributes may change."""
 
@@ -100,9 +102,9 @@ def _sources(old: Any, new: Any, causes: Causes) -> Iterator[tuple[str, str, str
     for each in references(new):
         if each.name in causes.parameters and each.function in ("Ref", "Fn::Sub"):
             source = ("ParameterReference", each.name, "Static")
-        elif each.attribute is not None and each.name in causes.replaced | causes.modified:
+        elif each.attribute is not None and each.name in causes.replaced | causes.perhaps | causes.modified:
             source = ("ResourceAttribute", f"{each.name}.{each.attribute}", "Dynamic")
-        elif each.attribute is None and each.name in causes.replaced:
+        elif each.attribute is None and each.name in causes.replaced | causes.perhaps:
             source = ("ResourceReference", each.name, "Dynamic")
         else:
             continue
@@ -154,13 +156,13 @@ def _direct(attribute: str) -> dict[str, Any]:
     return {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
 
 
-def replacement(found: list[dict[str, Any]]) -> str:
-    """Whether the resource is replaced: True, False or Conditional."""
+def replacement(found: list[dict[str, Any]], replaced: Collection[str] = ()) -> str:
+    """Whether the resource is replaced: True, False or Conditional; ``replaced`` are those that surely are."""
     needs = [(each["Target"]["RequiresRecreation"], each["Evaluation"]) for each in found]
     if ("Always", "Static") in needs:
         return "True"
-    certain = [each for each in found if each["ChangeSource"] == "ResourceReference"]
-    if any(each["Target"]["RequiresRecreation"] == "Always" for each in certain):
+    forced = [each for each in found if each["Target"]["RequiresRecreation"] == "Always"]
+    if any(each["ChangeSource"] == "ResourceReference" and each["CausingEntity"] in replaced for each in forced):
         return "True"
     return "Conditional" if any(need != "Never" for need, _ in needs) else "False"
 
@@ -172,11 +174,12 @@ def change(
     *,
     physical_id: str = "",
     found: list[dict[str, Any]] | None = None,
+    makes_new: str = "",
     policy: str = "",
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A ``Change``; contexts are the properties before and after."""
+    """A ``Change``; ``makes_new`` is its ``replacement``, and contexts are the properties before and after."""
     details_ = found or []
     scope = list(dict.fromkeys(each["Target"]["Attribute"] for each in details_))
     made: dict[str, Any] = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": type_}
@@ -184,8 +187,8 @@ def change(
         made["PhysicalResourceId"] = physical_id
     if policy:
         made["PolicyAction"] = policy
-    if action == "Modify":
-        made["Replacement"] = replacement(details_)
+    if makes_new:
+        made["Replacement"] = makes_new
     made |= {"Scope": scope, "Details": details_}
     for name, properties in (("BeforeContext", before), ("AfterContext", after)):
         if properties is not None:

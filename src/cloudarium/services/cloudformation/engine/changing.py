@@ -67,6 +67,7 @@ class _Plan:
             or settings.found.get(name) != stack.settings.found.get(name)
         )
         self._replaced: set[str] = set()
+        self._perhaps: set[str] = set()
         self._modified: set[str] = set()
         self._changes: dict[str, dict[str, Any]] = {}
 
@@ -90,6 +91,7 @@ class _Plan:
         if row is None or row.made is None:
             shown = await self._properties(resource, self._shown)
             self._changes[name] = change("Add", name, resource.type, after=shown)
+            self._replaced.add(name)
             self._unknown(name)
             return
         made, schema = row.made, schemas.find(resource.type)
@@ -102,7 +104,10 @@ class _Plan:
             after = schema.coerced(after)
         old = self._old.resources.get(name) if self._old is not None else None
         causes = Causes(
-            parameters=self._parameters, replaced=frozenset(self._replaced), modified=frozenset(self._modified)
+            parameters=self._parameters,
+            replaced=frozenset(self._replaced),
+            perhaps=frozenset(self._perhaps),
+            modified=frozenset(self._modified),
         )
         found = details(made.properties, after, old or resource, resource, causes, schema, self._hidden)
         if not any(each["Target"]["Attribute"] == "Tags" for each in found):
@@ -113,13 +118,14 @@ class _Plan:
         if not found:
             return
         policy = resource.update_replace_policy or "Delete"
-        makes_new = replacement(found)
+        makes_new = replacement(found, self._replaced)
         self._changes[name] = change(
             "Modify",
             name,
             resource.type,
             physical_id=made.physical_id,
             found=found,
+            makes_new=makes_new,
             policy=f"ReplaceAnd{policy}" if makes_new != "False" else "",
             before=self._masked(made, old, resource),
             after=await self._properties(resource, self._shown),
@@ -127,10 +133,10 @@ class _Plan:
         if makes_new == "False":
             self._modified.add(name)
         else:
+            (self._replaced if makes_new == "True" else self._perhaps).add(name)
             self._unknown(name)
 
     def _unknown(self, name: str) -> None:
-        self._replaced.add(name)
         for values in (self._values, self._shown):
             values.made[name] = (UNKNOWN, Unknown())
 
@@ -153,7 +159,7 @@ class _Plan:
                 # Within a map, so that what is AWS::NoValue falls away.
                 found |= await resolved(self._ctx, {name: node}, values)
             except TemplateError:
-                if not self._replaced:
+                if not self._replaced | self._perhaps:
                     raise
                 found[name] = UNKNOWN
         return found

@@ -20,6 +20,7 @@ from cloudarium.services.cloudformation.engine.evaluation import (
     template_of,
     values_of,
 )
+from cloudarium.services.cloudformation.engine.existence import absent
 from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave_unless_former
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 async def step(ctx: Context, stack: Stack) -> float | None:
     """Start what can be started; once nothing is left to start, the stack has arrived, or turns back."""
     way = _Way(ctx, stack)
+    if not await way.check_parameters():
+        return 0.0
     way.refuse_removals()
     while await way.start_some():
         pass
@@ -115,6 +118,19 @@ class _Way:
         """Until the operation takes too long, if it may."""
         deadline = self._operation.deadline
         return max(0.0, deadline - self._ctx.clock.now()) if deadline else None
+
+    async def check_parameters(self) -> bool:
+        """Before the first resource is begun: what parameters name must be there. False: another operation has come."""
+        stage, rows = self._operation.stage, self._rows.values()
+        if self._operation.failing or any(each.action or each.settled == stage for each in rows):
+            return True
+        problem = await absent(self._ctx, self.template, self.stack.settings)
+        operation = self.stack.operation
+        if operation is None or operation.stage != stage:
+            return False
+        if problem:
+            turning.give_up(self._ctx, self.stack, problem)
+        return True
 
     async def start_some(self) -> bool:
         """Start what can be started now; whether that made an end of some, so that there may be more."""

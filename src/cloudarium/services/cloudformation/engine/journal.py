@@ -18,6 +18,7 @@ from cloudarium.services.cloudformation.resources import (
     StackEvent,
     StackResource,
 )
+from cloudarium.services.cloudformation.views import moment
 
 NOTICES = "cloudformation.notices"
 
@@ -71,10 +72,11 @@ def _tell(
     reason: str,
     properties: str = "",
 ) -> Stack:
-    now, number = ctx.clock.now(), stack.next_event
+    # Clients order events by their times: two of a stack never have the same.
+    number, now = stack.next_event, max(ctx.clock.now(), stack.last_event + 0.001)
     token = operation.token if operation is not None else ""
     of_stack = type_ == STACK_TYPE and physical_id == stack.id
-    stamp = ctx.clock.utcnow().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    stamp = moment(now).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     event = StackEvent(
         key=f"{stack.id}/{number}",
         id=request_id() if of_stack else f"{logical_id}-{status}-{stamp}",
@@ -91,7 +93,7 @@ def _tell(
         properties=properties,
         topics=stack.settings.notification_arns,
     )
-    stack = stack.replace(next_event=number + 1)
+    stack = stack.replace(next_event=number + 1, last_event=now)
     with ctx.store.begin():
         ctx.table(Stack).put(ctx.scope, stack)
         ctx.table(StackEvent).put(ctx.scope, event)

@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 
 from cloudarium.kernel.context import Context
+from cloudarium.kernel.errors import AwsError
+from cloudarium.kernel.ids import request_id
+from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.kinds.kind import Failed
 from cloudarium.services.cloudformation.template import DynamicReference, dynamic_reference
 
@@ -43,7 +46,14 @@ async def _secret(ctx: Context, asked: DynamicReference) -> str:
         answer = await ctx.aws.ssm.get_parameter(Name=name, WithDecryption=True)
         return str(answer["Parameter"]["Value"])
     given = {"SecretId": asked.name, "VersionStage": asked.stage, "VersionId": asked.version}
-    answer = await ctx.aws.secretsmanager.get_secret_value(**{key: value for key, value in given.items() if value})
+    try:
+        answer = await ctx.aws.secretsmanager.get_secret_value(**{key: value for key, value in given.items() if value})
+    except AwsError as error:
+        if passes(error):
+            raise
+        # Not the error of the service behind the resource, which was not asked yet.
+        about = f"Status Code: {error.status}; Error Code: {error.code}; Request ID: {error.request_id or request_id()}"
+        raise Failed(f"{error.message} (Service: AWSSecretsManager; {about}; Proxy: null)") from None
     secret = str(answer.get("SecretString", ""))
     if not asked.json_key:
         return secret

@@ -16,7 +16,7 @@ from cloudarium.services.cloudformation.engine.changing import has_changes
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 from cloudarium.services.cloudformation.lookup import find_stack
 from cloudarium.services.cloudformation.requests import checked
-from cloudarium.services.cloudformation.resources import STACK_TYPE, Stack
+from cloudarium.services.cloudformation.resources import STACK_TYPE, Stack, StackEvent
 from cloudarium.services.cloudformation.templates import template_text, text_of
 
 _LONGEST_NAME = 128
@@ -64,9 +64,9 @@ class NestedStack(Kind):
         if stack.status in _COMPLETE or (_goes_back(work) and stack.status == "UPDATE_ROLLBACK_COMPLETE"):
             return True
         if work.before:
+            status, reason = _failure(work, stack)
             raise Failed(
-                f"Embedded stack {stack.id} was not successfully updated. Currently in {stack.status} with reason: "
-                f"{stack.reason}"
+                f"Embedded stack {stack.id} was not successfully updated. Currently in {status} with reason: {reason}"
             )
         raise Failed(f"Embedded stack {stack.id} was not successfully created: {stack.reason}")
 
@@ -139,6 +139,15 @@ class NestedStack(Kind):
 
 def _nested(work: Work) -> Stack | None:
     return work.ctx.table(Stack).get(work.ctx.scope, work.physical_id)
+
+
+def _failure(work: Work, stack: Stack) -> tuple[str, str]:
+    """The last state that has a reason: what is through with going back does not say any more why it did."""
+    events = work.ctx.table(StackEvent).find(work.ctx.scope, "stack_id", stack.id)
+    for each in sorted(events, key=lambda each: -each.number):
+        if each.physical_id == stack.id and each.reason:
+            return each.status, each.reason
+    return stack.status, stack.reason
 
 
 def _parent(work: Work) -> Stack:

@@ -16,6 +16,12 @@ from cloudarium.kernel.cloud import Cloud
 
 PORT = 80
 """AWS's API inside VPCs."""
+HTTPS = 443
+"""Where AWS's platform connects to, and what security groups of endpoints let in. Nobody listens there, so that even a
+refusal says that the platform would come through.
+"""
+_NOTHING = "i/o timeout"
+"""Nothing answers."""
 TIMEOUT = 1.5
 """Host seconds for a connection: everything is on this machine."""
 _REMEMBERED = 5.0
@@ -82,16 +88,25 @@ class Reach:
         addresses = self._cloud.resolve(way.vpc_id, name, "A")
         if not addresses:
             raise Unreachable(name, "", f"dial tcp: lookup {name}: no such host")
-        cause = "i/o timeout"
+        cause = _NOTHING
         for address in addresses[:2]:
+            https = asyncio.ensure_future(self._dial(way, address, HTTPS))
             try:
-                sock = await self._cloud.fabric.dial(way.interface_id, address, PORT, TIMEOUT)
-            except ConnectionRefusedError:
-                cause = "connect: connection refused"
-            except (OSError, TimeoutError):
-                # What has no route and what a security group drops look the same to the platform: nothing answers.
-                cause = "i/o timeout"
-            else:
-                sock.close()
-                return
+                cause = await self._dial(way, address, PORT)
+                if not cause or (cause == _NOTHING and await https != _NOTHING):
+                    return
+            finally:
+                https.cancel()
         raise Unreachable(name, f"{addresses[0]}:443", cause)
+
+    async def _dial(self, way: Way, address: str, port: int) -> str:
+        """Why a connection is not to be had; empty when it is."""
+        try:
+            sock = await self._cloud.fabric.dial(way.interface_id, address, port, TIMEOUT)
+        except ConnectionRefusedError:
+            return "connect: connection refused"
+        except (OSError, TimeoutError):
+            # What has no route and what a security group drops look the same to the platform.
+            return _NOTHING
+        sock.close()
+        return ""

@@ -209,8 +209,9 @@ async def test_a_failed_deployment_fails_the_service_with_the_reason_of_ecs(shop
     shop.rolled("FAILED", reason)
     with pytest.raises(Failed) as caught:
         await made.kind.ready(made.work)
-    expected = f"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'. {reason}"
-    assert str(caught.value) == expected
+    said = f"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'. {reason}"
+    assert str(caught.value).startswith(f'Resource handler returned message: "{said}" (RequestToken: ')
+    assert str(caught.value).endswith(", HandlerErrorCode: GeneralServiceException)")
 
 
 async def test_what_ecs_rolled_back_has_failed_and_going_back_oneself_has_not(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cloudarium.services.cloudformation.engine.failures import handler_message
 from cloudarium.services.cloudformation.kinds.kind import Failed, Work
 
 _ASKED = ("capacityProviderStrategy", "loadBalancers", "networkConfiguration", "platformVersion", "serviceRegistries")
@@ -35,10 +36,10 @@ async def steady(work: Work, cluster: str, wanted: Mapping[str, Any], *, forced:
         listed = await ecs.list_service_deployments(cluster=cluster, service=work.physical_id, maxResults=1)
         for newest in listed["serviceDeployments"]:
             if newest["status"] not in _WELL:
-                raise Failed(failure(newest.get("statusReason") or newest["status"]))
+                raise Failed(failure(newest.get("statusReason") or newest["status"], work.token))
     primary = next(each for each in service["deployments"] if each["status"] == "PRIMARY")
     if primary["rolloutState"] == "FAILED":
-        raise Failed(failure(primary["rolloutStateReason"]))
+        raise Failed(failure(primary["rolloutStateReason"], work.token))
     return (
         primary["rolloutState"] == "COMPLETED"
         and len(service["deployments"]) == 1
@@ -46,11 +47,11 @@ async def steady(work: Work, cluster: str, wanted: Mapping[str, Any], *, forced:
     )
 
 
-def failure(reason: str) -> str:
+def failure(reason: str, token: str) -> str:
     """A failed deployment as CloudFormation tells it, with what ECS says."""
-    if "circuit breaker" in reason:
-        return f"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'. {reason}"
-    return f"Error occurred during operation 'UpdateService'. {reason}"
+    operation = "ECS Deployment Circuit Breaker was triggered" if "circuit breaker" in reason else "UpdateService"
+    message = f"Error occurred during operation '{operation}'. {reason}"
+    return handler_message(message, token, "GeneralServiceException")
 
 
 def is_what_was_asked(service: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
