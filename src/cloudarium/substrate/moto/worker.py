@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
+_MOST_ONCE = 2_000
+"""Answers to calls that are made once. Who asks again does so when it starts after a kill: the last ones are enough."""
+
 
 class Worker:
     """moto with a memory. ``journal`` None forgets everything at the end."""
@@ -97,6 +100,8 @@ class Worker:
         """Keep what a call that is made once has answered. An error is no answer: it may be made again."""
         if call.get("once") and "error" not in answer[0]:
             self._once[_once_key(call)] = dict(answer[0])
+            if len(self._once) > _MOST_ONCE:
+                del self._once[next(iter(self._once))]
 
     def _guarded(self, call: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         where = f"{call['service']} {call['api'] or call.get('method', '')}".strip()

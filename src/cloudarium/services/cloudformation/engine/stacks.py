@@ -10,9 +10,10 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.store import Scope
 from cloudarium.services.cloudformation.engine import back, cleanup, forward
-from cloudarium.services.cloudformation.engine.actions import ACTIONS, PRINCIPAL
+from cloudarium.services.cloudformation.engine.actions import PRINCIPAL
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.retention import KEPT, forget
+from cloudarium.services.cloudformation.engine.waking import ACTIONS
 from cloudarium.services.cloudformation.resources import Stack
 
 _PHASES = {"forward": forward.step, "back": back.step, "cleanup": cleanup.step}
@@ -50,7 +51,8 @@ class Stacks:
         operation = now.operation if now is not None else None
         stage = operation.stage if operation is not None and not operation.failing else ""
         for each in stored_resources(ctx, stack):
-            if each.action and (each.stage != stage or not each.begun):
+            started = each.begun or each.asked or each.attempts
+            if each.action and (each.stage != stage or not started):
                 self._cloud.enqueue(ACTIONS, (ctx.scope, each.key))
 
     def _retire(self, ctx: Context, stack: Stack) -> float | None:

@@ -54,7 +54,10 @@ async def create_stack(ctx: Context, request: CreateStackInputTypeDef) -> Answer
         raise invalid("TimeoutInMinutes must be at least 1.")
     text = await template_text(ctx, request)
     _, settings = await checked(ctx, request, text, ("", name))
-    if find_stack(ctx, name) is not None:
+    existing = find_stack(ctx, name)
+    if existing is not None:
+        if repeated(existing, token, "create"):
+            return _answer(existing)
         raise already_exists(name)
     keeps = request.get("DisableRollback", False)
     triggers, minutes = triggers_of(request) or ((), -1)
