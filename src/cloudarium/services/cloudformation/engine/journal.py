@@ -75,7 +75,8 @@ def _tell(
     now, number = ctx.clock.now(), stack.next_event
     token = operation.token if operation is not None else ""
     of_stack = type_ == STACK_TYPE and physical_id == stack.id
-    stamp = ctx.clock.utcnow().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    # Programs tell events apart by their ids, and here two of a resource can be of the same millisecond.
+    stamp = f"{ctx.clock.utcnow().strftime('%Y-%m-%dT%H:%M:%S.%f')[:-3]}{number % 1000:03}Z"
     event = StackEvent(
         key=f"{stack.id}/{number}",
         id=request_id() if of_stack else f"{logical_id}-{status}-{stamp}",

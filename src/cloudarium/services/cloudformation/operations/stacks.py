@@ -89,8 +89,6 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
     check_updatable(stack)
     text = await template_text(ctx, request, text_of(ctx, stack.template))
     template, settings = await checked(ctx, request, text, (stack.id, stack.name), stack.settings)
-    stack = stack_to_change(ctx, stack.id)
-    check_updatable(stack)
     fields: dict[str, Any] = {}
     if (triggers := triggers_of(request)) is not None:
         fields |= {"triggers": triggers[0], "monitoring_minutes": triggers[1]}
@@ -106,7 +104,10 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
             raise invalid("No updates are to be performed.")
     except (TemplateError, Unresolved) as error:
         raise invalid(str(error)) from None
+    # Much was awaited: another request may have changed the stack.
     stack = stack_to_change(ctx, stack.id)
+    if repeated(stack, token, "update"):
+        return _answer(stack)
     check_updatable(stack)
     disable = request.get("DisableRollback", False)
     return _answer(
