@@ -139,6 +139,10 @@ class Api(Operations):
     async def start(self) -> None:
         await self.cloud.ensure_started(cloudformation.SERVICE)
 
+    async def still(self) -> None:
+        """Let everything come to rest while the clock stands still: not even what is due now comes by time."""
+        await self.cloud.clock.settle()
+
     async def settle(self, seconds: float = 0.0) -> None:
         """Let everything come to rest that needs no more time than this."""
         await self.cloud.clock.advance(seconds)

@@ -59,10 +59,15 @@ async def test_a_nested_stack(api: Api, bucket: dict[str, str]) -> None:
 
 async def test_a_clock_that_stands_still_does_not_hold_up_nested_stacks(api: Api, bucket: dict[str, str]) -> None:
     bucket["t"] = template({"I": {"Size": 1}})
-    await api.make({"N": _nested()})
+    await api("create_stack", StackName="s", TemplateBody=template({"N": _nested()}))
+    await api.still()
     assert await api.status() == "CREATE_COMPLETE"
+    bucket["t"] = template({"I": {"Size": 2}})
+    await api("update_stack", StackName="s", TemplateBody=template({"N": _nested(), "A": {}}))
+    await api.still()
+    assert await api.status() == "UPDATE_COMPLETE"
     await api("delete_stack", StackName="s")
-    await api.settle()
+    await api.still()
     assert (await api("describe_stacks"))["Stacks"] == []
 
 
@@ -131,7 +136,7 @@ async def test_a_wait_condition(api: Api, send: Send) -> None:
     assert await send(url + "x", {"Status": "SUCCESS", "UniqueId": "2"}) == 404
     assert await send(url, {"Status": "SUCCESS", "UniqueId": "2"}, b"GET") == 405
     assert await send(url, {"Status": "SUCCESS", "UniqueId": "2"}) == 200
-    await api.settle()
+    await api.still()
     assert await api.status() == "CREATE_COMPLETE", "also while the clock stands still"
     (thing,) = api.shelf.things.values()
     assert json.loads(thing["Size"]) == {"1": "x", "2": ""}

@@ -25,7 +25,7 @@ from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave, leave_unless_former
 from cloudarium.services.cloudformation.engine.secrets import hidden_values, masked, revealed
 from cloudarium.services.cloudformation.engine.signals import seconds_to_wait
-from cloudarium.services.cloudformation.engine.waking import STACKS
+from cloudarium.services.cloudformation.engine.waking import ACTIONS, STACKS
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, NeedsReplacement, Work
 from cloudarium.services.cloudformation.resources import Made, Stack, StackResource
 
@@ -66,6 +66,9 @@ class Actions:
         changed = self._resources.get(scope, name)
         if changed is None or not changed.action:
             self._cloud.enqueue(STACKS, (scope, stack.id))
+            return None
+        if after == 0:
+            self._cloud.enqueue(ACTIONS, key)
             return None
         return after
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -91,6 +92,8 @@ class _Plan:
             for name in ready or list(left):
                 del left[name]
                 await self._one(self._template.resources[name])
+                # Five hundred of them take a while.
+                await asyncio.sleep(0)
 
     async def _one(self, resource: Resource) -> None:
         row, name = self._rows.get(resource.logical_id), resource.logical_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -35,7 +37,7 @@ from cloudarium.services.cloudformation.resources import (
     StackResource,
     resource_key,
 )
-from cloudarium.services.cloudformation.template import Resource, Template, TemplateError
+from cloudarium.services.cloudformation.template import Resource, Template, TemplateError, Values
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ async def step(ctx: Context, stack: Stack) -> float | None:
         return None
     way.refuse_removals()
     while await way.start_some():
-        pass
+        await asyncio.sleep(0)
     if stack.triggers and (problem := await watching.problem(ctx, stack)):
         turning.give_up(ctx, stack, problem)
     if way.is_left():
@@ -138,19 +140,25 @@ class _Way:
         done = {name for name, row in rows.items() if row.settled == stage and not row.failed}
         begun = {name for name, row in rows.items() if row.settled == stage or row.action}
         settled = False
-        for name in startable(self._needs, done, begun):
-            settled |= await self._start(self.template.resources[name], rows.get(name))
+        names = startable(self._needs, done, begun)
+        if not names:
+            return False
+        # Once for all of them: what each of them needs is there already.
+        values, hidden = self._values(rows, hide=False), self._values(rows, hide=True)
+        for name in names:
+            settled |= await self._start(self.template.resources[name], rows.get(name), values, hidden)
             if self.is_left():
                 return False
         return settled
 
-    async def _start(self, resource: Resource, row: StackResource | None) -> bool:
+    def _values(self, rows: Mapping[str, StackResource], *, hide: bool) -> Values:
+        stack = self.stack
+        name = (stack.id, stack.name)
+        return values_of(self._ctx, name, self.template, stack.settings, rows.values(), hide=hide)
+
+    async def _start(self, resource: Resource, row: StackResource | None, values: Values, hidden: Values) -> bool:
         """Start the action of one resource; whether it came to its end at once."""
         ctx, stack, stage = self._ctx, self.stack, self._stage
-        values, hidden = (
-            values_of(ctx, (stack.id, stack.name), self.template, stack.settings, self._rows.values(), hide=hide)
-            for hide in (False, True)
-        )
         problem: Exception | None = None
         try:
             needs = self._needs[resource.logical_id]

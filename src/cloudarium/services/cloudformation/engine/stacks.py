@@ -13,7 +13,7 @@ from cloudarium.services.cloudformation.engine import back, cleanup, forward
 from cloudarium.services.cloudformation.engine.actions import PRINCIPAL
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.retention import KEPT, forget
-from cloudarium.services.cloudformation.engine.waking import ACTIONS
+from cloudarium.services.cloudformation.engine.waking import ACTIONS, STACKS
 from cloudarium.services.cloudformation.resources import Stack
 
 _PHASES = {"forward": forward.step, "back": back.step, "cleanup": cleanup.step}
@@ -40,10 +40,15 @@ class Stacks:
         if stack.operation is None:
             return self._retire(ctx, stack)
         try:
-            return await _PHASES[stack.operation.phase](ctx, stack)
+            after = await _PHASES[stack.operation.phase](ctx, stack)
         finally:
             # Also when one resource cannot be worked out just now: the others need not wait.
             self._wake(ctx, stack)
+        if after == 0:
+            # At once, not when the clock next moves: it may stand still.
+            self._cloud.enqueue(STACKS, key)
+            return None
+        return after
 
     def _wake(self, ctx: Context, stack: Stack) -> None:
         """Let actions go on, or find out that they are not wanted any more."""
