@@ -49,7 +49,9 @@ async def step(ctx: Context, stack: Stack) -> float | None:
     if way.is_left():
         return None
     way.refuse_removals()
-    while await way.start_some():
+    more = True
+    while more:
+        more = await way.start_some()
         await asyncio.sleep(0)
     if stack.triggers and (problem := await watching.problem(ctx, stack)):
         turning.give_up(ctx, stack, problem)
