@@ -1,4 +1,4 @@
-"""Stacks of CloudFormation by boto3: an operation and what it has led to, in the cloud's time or as programs take it."""
+"""Stacks of CloudFormation by boto3: what an operation leads to, in the cloud's time or as programs take it."""
 
 from __future__ import annotations
 
