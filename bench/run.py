@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BENCHES = ("api", "alb", "alb_engine", "ecr", "compute", "ecs", "logs", "insights", "metrics")
+BENCHES = ("api", "alb", "alb_engine", "ecr", "compute", "ecs", "logs", "insights", "metrics", "stacks")
 
 
 def main() -> int:

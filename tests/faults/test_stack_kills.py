@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import fresh_number
 from tests.support.aws import Account
 from tests.support.cloud import RunningCloud, until
-from tests.support.stack_life import events, groups, settled, status
+from tests.support.stacks import events, groups, settled, status
 
 pytestmark = pytest.mark.timeout(400)
 

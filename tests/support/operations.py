@@ -97,8 +97,8 @@ class Operations:
     ) -> dict[str, Any]:
         """A call from inside the cloud."""
         if (fake := self.fakes.get((service, operation))) is not None:
-            answer: dict[str, Any] = fake(**params)
-            return answer
+            answer = fake(**params)
+            return await answer if inspect.isawaitable(answer) else answer  # type: ignore[no-any-return]
         info = self.services[service].operations()[operation]
         async with self.cloud.store.transaction():
             result = info.function(Context(self.cloud, scope, principal), params)

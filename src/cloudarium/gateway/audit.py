@@ -142,6 +142,9 @@ def _shown(value: Any) -> Any:
         secret = value.get("Type") == "SecureString"
         for name, inner in value.items():
             key = name[:1].lower() + name[1:] if isinstance(name, str) else str(name)
+            if key == "parameterValue" and "ParameterKey" in value:
+                # CloudFormation's, of which CloudTrail shows the names.
+                continue
             shown[key] = _HIDDEN if key.lower() in _SECRETS or (secret and key == "value") else _shown(inner)
         return shown
     if isinstance(value, (list, tuple)):

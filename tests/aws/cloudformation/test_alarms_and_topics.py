@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.aws import Account
 from tests.support.cloud import until
-from tests.support.stack_life import events, groups, settled, status
+from tests.support.stacks import events, groups, settled, status
 
 ONE = json.dumps({"Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}}}})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.aws import Account
-from tests.support.templates import Stacks, resource
+from tests.support.stacks import Stacks, resource
 
 
 def alarm(**more: Any) -> dict[str, Any]:

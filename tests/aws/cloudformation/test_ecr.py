@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.support.aws import Account
-from tests.support.templates import Stacks, resource
+from tests.support.stacks import Stacks, resource
 
 UNTAGGED = {
     "rulePriority": 1,

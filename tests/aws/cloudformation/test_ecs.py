@@ -15,7 +15,7 @@ from tests.support.cloud import RunningCloud
 from tests.support.curl import curl
 from tests.support.images import import_image, python_image
 from tests.support.stack import Stack
-from tests.support.templates import Stacks, resource
+from tests.support.stacks import Stacks, resource
 
 pytestmark = pytest.mark.timeout(300)
 

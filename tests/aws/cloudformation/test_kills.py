@@ -12,7 +12,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 from tests.support.cloud import RunningCloud, until
-from tests.support.templates import resource, template
+from tests.support.stacks import resource, template
 
 pytestmark = pytest.mark.timeout(300)
 

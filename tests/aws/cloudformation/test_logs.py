@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.aws import Account
-from tests.support.templates import Stacks, resource
+from tests.support.stacks import Stacks, resource
 
 SUB = "Fn::Sub"
 

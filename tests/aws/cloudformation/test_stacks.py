@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.support.aws import Account
 from tests.support.curl import curl
-from tests.support.stack_life import events, groups, outputs, settled, status
+from tests.support.stacks import events, groups, outputs, settled, status
 
 NETWORK = """
 Parameters:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.support.aws import Account
-from tests.support.stack_life import groups, outputs, settled
+from tests.support.stacks import groups, outputs, settled
 
 INNER: dict[str, Any] = {
     "Parameters": {"Days": {"Type": "Number"}},

@@ -30,6 +30,8 @@ class Shelf:
         self.works: list[Work] = []
         self.slow: set[str] = set()
         """Logical ids that are not ready until they are taken out."""
+        self.staying: set[str] = set()
+        """Logical ids that are not gone, though deleted, until they are taken out; ``calls`` says when it was asked."""
         self.broken: dict[tuple[str, str], Exception] = {}
         """Errors by call and logical id."""
         self.hangs: dict[tuple[str, str], asyncio.Event] = {}
@@ -93,6 +95,11 @@ class ThingKind(Kind):
         self.shelf.things.pop(work.physical_id, None)
         await self.shelf.answer("delete", work)
 
+    async def gone(self, work: Work) -> bool:
+        if work.logical_id in self.shelf.staying:
+            self._note("gone", work)
+        return work.logical_id not in self.shelf.staying
+
 
 class ThingSchema:
     """What a schema says of it."""
@@ -131,6 +138,10 @@ class Api(Operations):
 
     async def start(self) -> None:
         await self.cloud.ensure_started(cloudformation.SERVICE)
+
+    async def still(self) -> None:
+        """Let everything come to rest while the clock stands still: not even what is due now comes by time."""
+        await self.cloud.clock.settle()
 
     async def settle(self, seconds: float = 0.0) -> None:
         """Let everything come to rest that needs no more time than this."""

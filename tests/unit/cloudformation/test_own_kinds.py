@@ -57,6 +57,20 @@ async def test_a_nested_stack(api: Api, bucket: dict[str, str]) -> None:
     assert (await api("describe_stacks"))["Stacks"] == [] and api.shelf.things == {}
 
 
+async def test_a_clock_that_stands_still_does_not_hold_up_nested_stacks(api: Api, bucket: dict[str, str]) -> None:
+    bucket["t"] = template({"I": {"Size": 1}})
+    await api("create_stack", StackName="s", TemplateBody=template({"N": _nested()}))
+    await api.still()
+    assert await api.status() == "CREATE_COMPLETE"
+    bucket["t"] = template({"I": {"Size": 2}})
+    await api("update_stack", StackName="s", TemplateBody=template({"N": _nested(), "A": {}}))
+    await api.still()
+    assert await api.status() == "UPDATE_COMPLETE"
+    await api("delete_stack", StackName="s")
+    await api.still()
+    assert (await api("describe_stacks"))["Stacks"] == []
+
+
 async def test_a_nested_stack_fails(api: Api, bucket: dict[str, str]) -> None:
     bucket["t"] = template({"I": {"Wings": 2}})
     id_ = await api.make({"N": _nested(), "A": {}})
@@ -134,8 +148,8 @@ async def test_a_wait_condition(api: Api, send: Send) -> None:
     assert await send(url + "x", {"Status": "SUCCESS", "UniqueId": "2"}) == 404
     assert await send(url, {"Status": "SUCCESS", "UniqueId": "2"}, b"GET") == 405
     assert await send(url, {"Status": "SUCCESS", "UniqueId": "2"}) == 200
-    await api.settle(2)
-    assert await api.status() == "CREATE_COMPLETE"
+    await api.still()
+    assert await api.status() == "CREATE_COMPLETE", "also while the clock stands still"
     (thing,) = api.shelf.things.values()
     assert json.loads(thing["Size"]) == {"1": "x", "2": ""}
     await api("delete_stack", StackName="s")

@@ -132,3 +132,13 @@ async def test_a_record_that_would_be_huge_is_cut_and_says_so(cloud: Cloud) -> N
     (record,) = records(cloud)
     assert record["requestParameters"] is None
     assert "exceed" in record["additionalEventData"]["omitted"]
+
+
+async def test_a_record_names_parameters_of_stacks_without_their_values(cloud: Cloud) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-api-logging-cloudtrail.html"""
+    given = [{"ParameterKey": "Password", "ParameterValue": "hunter2"}]
+    other = {"ParameterName": "max_connections", "ParameterValue": "10"}
+    await cloud.aws(HERE, root(HERE.account)).toys.create_thing(Name="a", Parameters=given, Group=other)
+    (record,) = records(cloud)
+    assert record["requestParameters"]["parameters"] == [{"parameterKey": "Password"}]
+    assert record["requestParameters"]["group"] == {"parameterName": "max_connections", "parameterValue": "10"}

@@ -13,6 +13,7 @@ from cloudarium.substrate.moto import addresses, frames, ledger
 from cloudarium.substrate.moto.engine import _settle_chunks
 from cloudarium.substrate.moto.journal import Journal, UnknownFormat
 from cloudarium.substrate.moto.reading import changes, operation_of
+from cloudarium.substrate.moto.remembered import Remembered
 from cloudarium.substrate.moto.replayable import Execution, seed_of
 from cloudarium.substrate.moto.results import plain
 
@@ -187,3 +188,18 @@ def test_a_service_name_cannot_leave_motos_folder() -> None:
     for name in ("", "..", "../boto3", "s3/..", "core", "moto-api", "nonsense"):
         assert ledger.folder_of(name) is None, name
     assert ledger.folder_of("lambda") is not None
+
+
+def test_only_the_last_answers_are_remembered() -> None:
+    kept = Remembered(most=2)
+    calls = [_once(f"t{n}") for n in range(3)]
+    for call in calls:
+        kept.keep(call, {"result": call["once"]})
+    assert [kept.get(call) for call in calls] == [None, {"result": "t1"}, {"result": "t2"}]
+    kept.keep(_once("e"), {"error": ["E", "", 400]})
+    kept.keep(_once(""), {"result": "r"})
+    assert kept.get(_once("e")) is None and kept.get(_once("")) is None
+
+
+def _once(token: str) -> dict[str, Any]:
+    return {"account": "1", "region": "r", "service": "kms", "operation": "create_key", "once": token}

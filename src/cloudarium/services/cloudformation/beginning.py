@@ -12,11 +12,11 @@ import msgspec
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
-from cloudarium.services.cloudformation.engine.actions import STACKS
 from cloudarium.services.cloudformation.engine.doom import doom_all
 from cloudarium.services.cloudformation.engine.journal import stack_state
 from cloudarium.services.cloudformation.engine.outcome import users_of
 from cloudarium.services.cloudformation.engine.retention import forget_old_events, release_templates
+from cloudarium.services.cloudformation.engine.waking import wake_stack
 from cloudarium.services.cloudformation.errors import invalid, token_exists, wrong_state
 from cloudarium.services.cloudformation.resources import Operation, Settings, Stack
 from cloudarium.services.cloudformation.settings import check_token
@@ -92,7 +92,8 @@ def begin(
         tokens=(((token, kind), *stack.tokens) if token else stack.tokens)[:_MOST_REMEMBERED],
         operations=((_TYPES[kind], operation.id), *stack.operations)[:_MOST_REMEMBERED],
     )
-    ctx.cloud.enqueue(STACKS, (ctx.scope, stack.id))
+    forget_old_events(ctx, changed)
+    wake_stack(ctx, stack.id)
     return changed
 
 
@@ -147,7 +148,6 @@ def begin_update(
     changed = stack.replace(template=keep(ctx, stack.id, text), settings=settings, updated=ctx.clock.now(), **fields)
     ctx.table(Stack).put(ctx.scope, changed)
     release_templates(ctx, stack, changed)
-    forget_old_events(ctx, stack)
     return begin(
         ctx,
         changed,

@@ -40,6 +40,11 @@ def change_set_state(message: str) -> AwsError:
     return AwsError("InvalidChangeSetStatus", message, 400)
 
 
+def too_many_change_sets(stack_name: str) -> AwsError:
+    """The stack has as many change sets as it may."""
+    return AwsError("LimitExceededException", f"ChangeSet limit exceeded for stack {stack_name}", 400)
+
+
 def insufficient_capabilities(needed: str) -> AwsError:
     """The template makes what the caller has to acknowledge."""
     return AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]", 400)

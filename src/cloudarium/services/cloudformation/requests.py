@@ -36,9 +36,9 @@ async def checked(
     ``stack`` is its id and name. Who reviews it in a change set need not acknowledge that it is transformed. Raises
     AWS's errors, and ours for what cannot be made here.
     """
-    template = template_of_text(text)
+    template = await template_of_text(text)
     settings = await settings_of(ctx, request, template, previous)
-    template = template_of_text(text, settings.parameters | settings.found)
+    template = await template_of_text(text, settings.parameters | settings.found)
     check_recognized(template)
     check_capabilities(template, request.get("Capabilities", []), reviewed=reviewed)
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cloudarium.kernel.cloud import Cloud
-from cloudarium.services.cloudformation.engine.actions import ACTIONS, STACKS, Actions
-from cloudarium.services.cloudformation.engine.journal import NOTICES
+from cloudarium.services.cloudformation.engine.actions import Actions
 from cloudarium.services.cloudformation.engine.notices import Notices
 from cloudarium.services.cloudformation.engine.stacks import Stacks
+from cloudarium.services.cloudformation.engine.waking import ACTIONS, NOTICES, STACKS
 from cloudarium.services.cloudformation.wait_conditions import PATH, SignalDoor
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
-from cloudarium.services.cloudformation.engine.evaluation import parsed
+from cloudarium.services.cloudformation.engine.parsed import known_soon
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.resources import StackTemplate
 from cloudarium.services.cloudformation.template import Template, TemplateError
@@ -95,10 +95,10 @@ async def _bytes(body: Any) -> bytes:
     return bytes(await data if hasattr(data, "__await__") else data)
 
 
-def template_of_text(text: str, parameters: Mapping[str, str] | None = None) -> Template:
+async def template_of_text(text: str, parameters: Mapping[str, str] | None = None) -> Template:
     """The template of a text, with values of parameters; AWS's error when it is none."""
     try:
-        return parsed(text, parameters)
+        return (await known_soon(text, parameters)).template
     except TemplateError as error:
         raise invalid(str(error)) from None
 

@@ -11,9 +11,12 @@ import msgspec
 
 from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.store import Scope
+from cloudarium.services.cloudformation.engine.waking import wake_waiting
 from cloudarium.services.cloudformation.resources import Handle
 from cloudarium.substrate.http.server import Request, Response
 
+WAITS = "AWS::CloudFormation::WaitCondition"
+"""The type of resource that waits for signals."""
 PATH = "/cloudformation-waitcondition/"
 _MOST_BYTES = 8_192
 _MOST_SIGNALS = 1_000
@@ -71,6 +74,7 @@ class SignalDoor:
             received = {signal.UniqueId: (signal.Status, signal.Reason, signal.Data)}
             async with self._cloud.store.transaction():
                 table.put(scope, handle.replace(signals=handle.signals | received))
+            wake_waiting(self._cloud, scope, handle.stack_id, WAITS)
         return Response(200, [], b"")
 
 

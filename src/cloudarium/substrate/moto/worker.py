@@ -20,6 +20,7 @@ from cloudarium.substrate.moto import addresses, longpoll, replayable
 from cloudarium.substrate.moto.engine import Answer, Engine, Refused
 from cloudarium.substrate.moto.journal import Journal
 from cloudarium.substrate.moto.reading import changes, operation_of
+from cloudarium.substrate.moto.remembered import Remembered
 from cloudarium.substrate.moto.replayable import Execution
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,7 @@ class Worker:
         self._engine = Engine(self._outside)
         self._journal = journal
         self._birth = journal.birth if journal else birth
-        self._once: dict[tuple[str, ...], dict[str, Any]] = {}
-        """What calls answered that are to be made once, by where, what and their token."""
+        self._once = Remembered()
         self.changes = 0
         """How many calls so far may have changed something."""
         self.replayed = 0
@@ -61,7 +61,7 @@ class Worker:
         call = _described(header, body)
         with self._turn:
             longpoll.begin()
-            made = self._once.get(_once_key(call))
+            made = self._once.get(call)
             if header.get("recall"):
                 answer: tuple[dict[str, Any], bytes] = {"result": {"answer": made["result"]} if made else {}}, b""
             elif made is not None:
@@ -90,13 +90,8 @@ class Worker:
                 except OSError as error:
                     log.error("the journal could not be written: %s", error)
                     return _error("ServiceUnavailable", f"the journal could not be written: {error}", 503), b""
-        self._remember(call, answer)
+        self._once.keep(call, answer[0])
         return answer
-
-    def _remember(self, call: dict[str, Any], answer: tuple[dict[str, Any], bytes]) -> None:
-        """Keep what a call that is made once has answered. An error is no answer: it may be made again."""
-        if call.get("once") and "error" not in answer[0]:
-            self._once[_once_key(call)] = dict(answer[0])
 
     def _guarded(self, call: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         where = f"{call['service']} {call['api'] or call.get('method', '')}".strip()
@@ -128,7 +123,7 @@ class Worker:
         for entry in journal.replay():
             with Execution(entry["now"], entry["seed"], entry["keys"]).running():
                 answer = self._guarded(entry)
-            self._remember(entry, answer)
+            self._once.keep(entry, answer[0])
             self.replayed += 1
             self.changes += 1
             if _check(answer) != entry["crc"]:
@@ -184,10 +179,6 @@ def _described(header: dict[str, Any], body: bytes) -> dict[str, Any]:
         "headers": header["headers"],
         "body": body,
     }
-
-
-def _once_key(call: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(call.get(name, "") for name in ("account", "region", "service", "operation", "once"))
 
 
 def _error(code: str, message: str, status: int) -> dict[str, Any]:

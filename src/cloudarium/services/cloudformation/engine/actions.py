@@ -23,15 +23,14 @@ from cloudarium.services.cloudformation.engine import names
 from cloudarium.services.cloudformation.engine.failures import handler_message, passes, reason
 from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave, leave_unless_former
-from cloudarium.services.cloudformation.engine.secrets import revealed
+from cloudarium.services.cloudformation.engine.secrets import hidden_values, masked, revealed
 from cloudarium.services.cloudformation.engine.signals import seconds_to_wait
+from cloudarium.services.cloudformation.engine.waking import ACTIONS, STACKS
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, NeedsReplacement, Work
 from cloudarium.services.cloudformation.resources import Made, Stack, StackResource
 
 log = logging.getLogger(__name__)
 
-STACKS = "cloudformation.stacks"
-ACTIONS = "cloudformation.actions"
 PRINCIPAL = "cloudformation"
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 _LOOK_AGAIN = 1.0
@@ -68,6 +67,9 @@ class Actions:
         if changed is None or not changed.action:
             self._cloud.enqueue(STACKS, (scope, stack.id))
             return None
+        if after == 0:
+            self._cloud.enqueue(ACTIONS, key)
+            return None
         return after
 
 
@@ -78,6 +80,7 @@ class _Action:
         self._ctx = ctx
         self._stack = stack
         self._key = key
+        self._secrets = hidden_values(stack.settings)
 
     @property
     def _resource(self) -> StackResource:
@@ -102,11 +105,12 @@ class _Action:
             return await (self._create(kind) if resource.action == "create" else self._update(kind))
         except AwsError as error:
             if passes(error) and resource.attempts < _MOST_ATTEMPTS:
-                log.warning("%s of %s: %s; trying again", resource.logical_id, self._stack.name, error)
+                log.warning("%s of %s: %s; trying again", resource.logical_id, self._stack.name, self._masked(error))
                 attempts = self._put(attempts=resource.attempts + 1).attempts
                 return float(min(_LONGEST_PAUSE, 0.25 * 2**attempts))
             if passes(error):
-                await self._find_unanswered(kind)
+                with contextlib.suppress(AwsError):
+                    await self._find_unanswered(kind)
             self._fail(reason(error, resource.type, token))
         except Failed as error:
             self._fail(str(error))
@@ -222,9 +226,15 @@ class _Action:
         if resource.action != "create" or not resource.begun or resource.asked:
             return
         target = self._target
-        with contextlib.suppress(AwsError):
-            if physical_id := await kind.found(await self._work(target)):
-                self._put(made=msgspec.structs.replace(target, physical_id=physical_id), physical_id=physical_id)
+        try:
+            work = await self._work(target)
+        except (AwsError, Failed) as error:
+            if isinstance(error, AwsError) and passes(error):
+                raise
+            # A secret is gone. What was made is known by its name or token all the same.
+            work = await self._work(target, secrets=False)
+        if physical_id := await kind.found(work):
+            self._put(made=msgspec.structs.replace(target, physical_id=physical_id), physical_id=physical_id)
 
     def _fail(self, why: str) -> None:
         resource = self._resource
@@ -239,7 +249,10 @@ class _Action:
                 # How far it came is not known; what brings it back must not take it for unchanged.
                 now, goal = resource.made, resource.target
                 changes["made"] = msgspec.structs.replace(now, properties=goal.properties, tags=goal.tags)
-        self._state(status, why, **changes)
+        self._state(status, self._masked(why), **changes)
+
+    def _masked(self, what: object) -> str:
+        return masked(str(what), self._secrets)
 
     # -- what it works on ------------------------------------------------------------------------------------------
 
@@ -263,7 +276,7 @@ class _Action:
         generation = resource.target.generation if resource.target is not None else resource.generation
         return names.token(self._stack.id, resource.logical_id, generation, resource.action, resource.stage)
 
-    async def _work(self, subject: Made) -> Work:
+    async def _work(self, subject: Made, *, secrets: bool = True) -> Work:
         """The kind's view of it; secrets are looked up now, and kept nowhere."""
         resource, stack = self._resource, self._stack
         before: Mapping[str, Any] = {}
@@ -271,8 +284,8 @@ class _Action:
         if resource.action == "update" and resource.made is not None:
             before, tags_before = await self._revealed_before(resource.made), resource.made.tags
         # What is deleted needs no secrets, which may be gone as well.
-        deletes = resource.action == "delete"
-        properties = subject.properties if deletes else await revealed(self._ctx, subject.properties)
+        plain = resource.action == "delete" or not secrets
+        properties = subject.properties if plain else await revealed(self._ctx, subject.properties, self._secrets)
         name = names.physical_name(stack.id, stack.name, resource.logical_id, subject.generation)
         return Work(
             ctx=self._ctx,
@@ -293,7 +306,7 @@ class _Action:
     async def _revealed_before(self, made: Made) -> Mapping[str, Any]:
         """What it was made with; a secret that is gone since then stays a reference."""
         try:
-            return await revealed(self._ctx, made.properties)
+            return await revealed(self._ctx, made.properties, self._secrets)
         except (AwsError, Failed) as error:
             if isinstance(error, AwsError) and passes(error):
                 raise

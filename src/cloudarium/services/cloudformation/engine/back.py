@@ -8,12 +8,12 @@ import msgspec
 
 from cloudarium.kernel.context import Context
 from cloudarium.services.cloudformation import kinds
-from cloudarium.services.cloudformation.engine.actions import ACTIONS
 from cloudarium.services.cloudformation.engine.doom import doom
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.journal import resource_state, stack_state
 from cloudarium.services.cloudformation.engine.leftovers import leave
 from cloudarium.services.cloudformation.engine.planning import startable
+from cloudarium.services.cloudformation.engine.waking import ACTIONS
 from cloudarium.services.cloudformation.resources import STACK_TYPE, Made, Operation, Stack, StackResource
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from cloudarium.services.cloudformation.engine.changes import (
     replacement,
     tags_changed,
 )
-from cloudarium.services.cloudformation.engine.evaluation import resolved, stored_resources, template_of, values_of
+from cloudarium.services.cloudformation.engine.evaluation import resolved, stored_resources, stored_template, values_of
 from cloudarium.services.cloudformation.engine.wanted import tags
 from cloudarium.services.cloudformation.resources import STACK_TYPE, Made, Settings, Stack
 from cloudarium.services.cloudformation.template import Resource, Template, TemplateError, Values, dependencies
@@ -26,7 +27,7 @@ from cloudarium.services.cloudformation.template import Resource, Template, Temp
 
 async def has_changes(ctx: Context, stack: Stack, template: Template, settings: Settings) -> bool:
     """Whether there is anything to do."""
-    old = template_of(ctx, stack.template, stack.settings) if stack.template else None
+    old = await _old_template(ctx, stack)
     if old is None or old.outputs != template.outputs or stack.settings.tags != settings.tags:
         return True
     if stack.settings.notification_arns != settings.notification_arns or stack.status.endswith("_FAILED"):
@@ -39,27 +40,35 @@ async def has_changes(ctx: Context, stack: Stack, template: Template, settings: 
 
 async def plan(ctx: Context, stack: Stack, template: Template, settings: Settings) -> list[dict[str, Any]]:
     """The changes of resources, in the order of the template; those that go come first, as on AWS."""
-    planned = _Plan(ctx, stack, template, settings)
+    planned = _Plan(ctx, stack, await _old_template(ctx, stack), template, settings)
     await planned.work_out()
     return planned.removed() + planned.changes
 
 
+async def _old_template(ctx: Context, stack: Stack) -> Template | None:
+    if not stack.template or stack.status == "REVIEW_IN_PROGRESS":
+        return None
+    return (await stored_template(ctx, stack.template, stack.settings)).template
+
+
 class _Plan:
-    def __init__(self, ctx: Context, stack: Stack, template: Template, settings: Settings) -> None:
+    def __init__(
+        self, ctx: Context, stack: Stack, old: Template | None, template: Template, settings: Settings
+    ) -> None:
         self._ctx = ctx
         self._template = template
         self._stack = stack.replace(settings=settings)
         self._rows = {
             each.logical_id: each for each in stored_resources(ctx, stack) if not each.left and each.made is not None
         }
-        fresh = not stack.template or stack.status == "REVIEW_IN_PROGRESS"
-        self._old = None if fresh else template_of(ctx, stack.template, stack.settings)
+        self._old = old
         name = (stack.id, stack.name)
         rows = self._rows.values()
         self._values = values_of(ctx, name, template, settings, rows)
         self._shown = values_of(ctx, name, template, settings, rows, hide=True)
         self._needs = dependencies(template, self._values.conditions)
-        self._hidden = frozenset(name for name, each in template.parameters.items() if each.no_echo)
+        # Also what was hidden before: values that are there now are shown too.
+        self._hidden = stack.settings.hidden | {name for name, each in template.parameters.items() if each.no_echo}
         self._parameters = frozenset(
             name
             for name in template.parameters
@@ -84,6 +93,8 @@ class _Plan:
             for name in ready or list(left):
                 del left[name]
                 await self._one(self._template.resources[name])
+                # Five hundred of them take a while.
+                await asyncio.sleep(0)
 
     async def _one(self, resource: Resource) -> None:
         row, name = self._rows.get(resource.logical_id), resource.logical_id

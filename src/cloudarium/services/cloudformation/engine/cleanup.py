@@ -9,7 +9,7 @@ from cloudarium.services.cloudformation.engine.evaluation import stored_resource
 from cloudarium.services.cloudformation.engine.journal import resource_state, stack_state
 from cloudarium.services.cloudformation.engine.outcome import put_exports
 from cloudarium.services.cloudformation.engine.planning import MOST_AT_ONCE, deletable
-from cloudarium.services.cloudformation.engine.retention import forget_change_sets
+from cloudarium.services.cloudformation.engine.retention import forget_change_sets, forget_first_deleted
 from cloudarium.services.cloudformation.resources import Operation, Stack, StackResource
 
 _FAILS = {"ROLLBACK_COMPLETE": "ROLLBACK_FAILED", "DELETE_COMPLETE": "DELETE_FAILED"}
@@ -102,3 +102,4 @@ def _end(ctx: Context, stack: Stack, operation: Operation) -> None:
     forget_change_sets(ctx, stack)
     gone: dict[str, Any] = {"name_in_use": "", "imports": (), "deleted": ctx.clock.now()}
     stack_state(ctx, stack, "DELETE_COMPLETE", operation=None, **gone)
+    forget_first_deleted(ctx)

@@ -8,13 +8,13 @@ Secrets are not: references to them stay in what is stored and shown, and are fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.identity import PARTITION
 from cloudarium.kernel.store import Scope
+from cloudarium.services.cloudformation.engine.parsed import Known, known_soon
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.resources import Export, Settings, Stack, StackResource, StackTemplate
 from cloudarium.services.cloudformation.template import (
@@ -23,10 +23,7 @@ from cloudarium.services.cloudformation.template import (
     Values,
     as_value,
     conditions,
-    dependencies,
     dynamic_reference,
-    parse,
-    read,
     resolve,
 )
 
@@ -44,43 +41,12 @@ class Unresolved(Exception):
         self.whole = whole
 
 
-@lru_cache(maxsize=128)
-def _parsed(text: str, given: tuple[tuple[str, str], ...] | None) -> Template:
-    return parse(read(text), None if given is None else dict(given))
-
-
-def parsed(text: str, given: Mapping[str, str] | None = None) -> Template:
-    """The template of a text; parameters decide how loops in it unfold. Raises ``TemplateError``."""
-    template = _parsed(text, None)
-    if given is None or not template.transforms:
-        return template
-    return _parsed(text, tuple(sorted(given.items())))
-
-
-@lru_cache(maxsize=128)
-def _needs(
-    text: str, given: tuple[tuple[str, str], ...] | None, holding: frozenset[str]
-) -> Mapping[str, frozenset[str]]:
-    template = _parsed(text, given)
-    return dependencies(template, {name: name in holding for name in template.conditions})
-
-
-def needs_of(
-    ctx: Context, stack: Stack, template: Template, conditions: Mapping[str, bool]
-) -> Mapping[str, frozenset[str]]:
-    """Which resources of a stack's template there are to be, and what each needs; asked for at every step, so kept."""
-    text, settings = ctx.table(StackTemplate).get(ctx.scope, stack.template), stack.settings
-    holding = frozenset(name for name, holds in conditions.items() if holds)
-    given = tuple(sorted((settings.parameters | settings.found).items())) if template.transforms else None
-    return _needs(text.text if text is not None else "", given, holding)
-
-
-def template_of(ctx: Context, key: str, settings: Settings) -> Template:
+async def stored_template(ctx: Context, key: str, settings: Settings) -> Known:
     """A stored template, with a stack's parameters."""
     stored = ctx.table(StackTemplate).get(ctx.scope, key)
     if stored is None:
         raise invalid("The template is no longer available.")
-    return parsed(stored.text, settings.parameters | settings.found)
+    return await known_soon(stored.text, settings.parameters | settings.found)
 
 
 def values_of(

@@ -26,7 +26,7 @@ _EC2 = {
 async def absent(ctx: Context, template: Template, settings: Settings) -> str:
     """The first parameter whose value does not exist, as a status reason of the stack; empty when all do."""
     for name, declared in template.parameters.items():
-        # What SSM has is not asked for: AWS looks at the type of such parameters only.
+        # What SSM has was found when the operation began; whether it names something that is there, AWS does not say.
         if declared.from_ssm or name not in settings.parameters:
             continue
         text = settings.parameters[name]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,9 +17,8 @@ from cloudarium.services.cloudformation.engine.actions import REPLACING
 from cloudarium.services.cloudformation.engine.evaluation import (
     Unresolved,
     imports,
-    needs_of,
     stored_resources,
-    template_of,
+    stored_template,
     values_of,
 )
 from cloudarium.services.cloudformation.engine.existence import absent
@@ -25,8 +26,10 @@ from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.engine.journal import resource_state
 from cloudarium.services.cloudformation.engine.leftovers import leave_unless_former
 from cloudarium.services.cloudformation.engine.outcome import arrive
+from cloudarium.services.cloudformation.engine.parsed import Known
 from cloudarium.services.cloudformation.engine.planning import decide, kept, startable
 from cloudarium.services.cloudformation.engine.policy import checked, denied
+from cloudarium.services.cloudformation.engine.secrets import hidden_values, masked
 from cloudarium.services.cloudformation.engine.wanted import wanted
 from cloudarium.services.cloudformation.resources import (
     Made,
@@ -35,21 +38,28 @@ from cloudarium.services.cloudformation.resources import (
     StackResource,
     resource_key,
 )
-from cloudarium.services.cloudformation.template import Resource, Template, TemplateError
+from cloudarium.services.cloudformation.template import Resource, Template, TemplateError, Values
 
 log = logging.getLogger(__name__)
 
 
 async def step(ctx: Context, stack: Stack) -> float | None:
     """Start what can be started; once nothing is left to start, the stack has arrived, or turns back."""
-    way = _Way(ctx, stack)
+    known = await stored_template(ctx, stack.template, stack.settings)
+    way = _Way(ctx, stack, known)
+    if way.is_left():
+        return None
     if not await way.check_parameters():
         return 0.0
     way.refuse_removals()
-    while await way.start_some():
-        pass
+    more = True
+    while more:
+        more = await way.start_some()
+        await asyncio.sleep(0)
     if stack.triggers and (problem := await watching.problem(ctx, stack)):
-        turning.give_up(ctx, way.stack, problem)
+        turning.give_up(ctx, stack, problem)
+    if way.is_left():
+        return None
     if way.has_failed:
         return turning.turn(ctx, way.stack) if not way.under_way else None
     if way.is_through:
@@ -61,13 +71,16 @@ async def step(ctx: Context, stack: Stack) -> float | None:
 
 
 class _Way:
-    def __init__(self, ctx: Context, stack: Stack) -> None:
+    """The way of one operation. Whatever is awaited, another one may have taken its place then (``is_left``)."""
+
+    def __init__(self, ctx: Context, stack: Stack, known: Known) -> None:
         self._ctx = ctx
         self._id = stack.id
-        self.template: Template = template_of(ctx, stack.template, stack.settings)
+        self._stage = stack.operation.stage if stack.operation is not None else ""
+        self.template: Template = known.template
         name = (stack.id, stack.name)
         conditions = values_of(ctx, name, self.template, stack.settings).conditions
-        self._needs = needs_of(ctx, stack, self.template, conditions)
+        self._needs = known.needs(frozenset(name for name, holds in conditions.items() if holds))
 
     @property
     def stack(self) -> Stack:
@@ -83,6 +96,11 @@ class _Way:
         if operation is None:
             raise LookupError(f"{self._id} has no operation")
         return operation
+
+    def is_left(self) -> bool:
+        """Whether the stack is not on this way any more: it is to be deleted, say."""
+        operation = self.stack.operation
+        return operation is None or operation.stage != self._stage
 
     @property
     def _rows(self) -> dict[str, StackResource]:
@@ -110,7 +128,7 @@ class _Way:
     @property
     def is_through(self) -> bool:
         """Whether every resource is as the template says."""
-        rows, stage = self._rows, self._operation.stage
+        rows, stage = self._rows, self._stage
         return all(name in rows and rows[name].settled == stage for name in self._needs)
 
     @property
@@ -121,12 +139,11 @@ class _Way:
 
     async def check_parameters(self) -> bool:
         """Before the first resource is begun: what parameters name must be there. False: another operation has come."""
-        stage, rows = self._operation.stage, self._rows.values()
-        if self._operation.failing or any(each.action or each.settled == stage for each in rows):
+        rows = self._rows.values()
+        if self._operation.failing or any(each.action or each.settled == self._stage for each in rows):
             return True
         problem = await absent(self._ctx, self.template, self.stack.settings)
-        operation = self.stack.operation
-        if operation is None or operation.stage != stage:
+        if self.is_left():
             return False
         if problem:
             turning.give_up(self._ctx, self.stack, problem)
@@ -134,43 +151,52 @@ class _Way:
 
     async def start_some(self) -> bool:
         """Start what can be started now; whether that made an end of some, so that there may be more."""
-        if self.has_failed:
+        if self.is_left() or self.has_failed:
             return False
-        rows, stage = self._rows, self._operation.stage
+        rows, stage = self._rows, self._stage
         done = {name for name, row in rows.items() if row.settled == stage and not row.failed}
         begun = {name for name, row in rows.items() if row.settled == stage or row.action}
         settled = False
-        for name in startable(self._needs, done, begun):
-            settled |= await self._start(self.template.resources[name], rows.get(name))
+        names = startable(self._needs, done, begun)
+        if not names:
+            return False
+        # Once for all of them: what each of them needs is there already.
+        values, hidden = self._values(rows, hide=False), self._values(rows, hide=True)
+        for name in names:
+            settled |= await self._start(self.template.resources[name], rows.get(name), values, hidden)
+            if self.is_left():
+                return False
         return settled
 
-    async def _start(self, resource: Resource, row: StackResource | None) -> bool:
+    def _values(self, rows: Mapping[str, StackResource], *, hide: bool) -> Values:
+        stack = self.stack
+        name = (stack.id, stack.name)
+        return values_of(self._ctx, name, self.template, stack.settings, rows.values(), hide=hide)
+
+    async def _start(self, resource: Resource, row: StackResource | None, values: Values, hidden: Values) -> bool:
         """Start the action of one resource; whether it came to its end at once."""
-        ctx, stack, stage = self._ctx, self.stack, self._operation.stage
-        values, hidden = (
-            values_of(ctx, (stack.id, stack.name), self.template, stack.settings, self._rows.values(), hide=hide)
-            for hide in (False, True)
-        )
+        ctx, stack, stage = self._ctx, self.stack, self._stage
+        problem: Exception | None = None
         try:
             needs = self._needs[resource.logical_id]
             target, shown = await wanted(ctx, stack, resource, needs, values, hidden)
         except (Unresolved, TemplateError) as error:
-            self._fail(resource, row, error)
-            return True
+            problem = error
         except AwsError as error:
             if passes(error):
                 raise
-            self._fail(resource, row, Unresolved(error.message))
-            return True
+            problem = Unresolved(error.message)
         except Exception as error:
             log.exception("%s of stack %s cannot be worked out", resource.logical_id, stack.name)
             defect = f"This is a defect in Cloudarium ({type(error).__name__}: {error}); its log has the trace."
-            self._fail(resource, row, Unresolved(f"Internal Failure. {defect}"))
-            return True
+            problem = Unresolved(f"Internal Failure. {defect}")
         operation = self.stack.operation
         if operation is None or operation.failing or operation.stage != stage:
             # Values were looked up meanwhile, and what they are for is not wanted any more.
             return False
+        if problem is not None:
+            self._fail(resource, row, problem)
+            return True
         self._import(imports(values))
         decision = decide(row.made if row is not None else None, target, schemas.find(resource.type))
         if row is None:
@@ -226,31 +252,32 @@ class _Way:
 
     def refuse_removals(self) -> None:
         """What the template does not have any more and the policy protects fails the update before it begins."""
-        stage = self._operation.stage
+        stage = self._stage
         for row in self._rows.values():
             gone = row.logical_id not in self._needs and row.made is not None and row.settled != stage
             if gone and (why := self._denied("Delete", row)):
                 self._refuse(row, why)
 
     def _refuse(self, row: StackResource, why: str) -> None:
-        changes: dict[str, Any] = {"settled": self._operation.stage, "failed": True}
+        changes: dict[str, Any] = {"settled": self._stage, "failed": True}
         if not row.changed:
             changes |= {"changed": True, "former": row.made}
         resource_state(self._ctx, row, "UPDATE_FAILED", why, **changes)
 
     def _fail(self, resource: Resource, row: StackResource | None, error: Exception) -> None:
         """What the resource should be has no value, or not a valid one."""
-        ctx, stage = self._ctx, self._operation.stage
+        ctx, stage = self._ctx, self._stage
+        why = masked(str(error), hidden_values(self.stack.settings))
         with ctx.store.begin():
             if isinstance(error, Unresolved) and error.whole:
-                turning.give_up(ctx, self.stack, str(error))
+                turning.give_up(ctx, self.stack, why)
                 return
             row = row if row is not None else self._new(resource)
             if row.made is not None:
-                self._refuse(row, str(error))
+                self._refuse(row, why)
             else:
                 changes: dict[str, Any] = {"settled": stage, "failed": True, "changed": True}
-                resource_state(ctx, row, "CREATE_FAILED", str(error), **changes)
+                resource_state(ctx, row, "CREATE_FAILED", why, **changes)
 
     def _new(self, resource: Resource) -> StackResource:
         return StackResource(

@@ -10,6 +10,7 @@ from typing import Any
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.ids import request_id
 from cloudarium.services.cloudformation.engine.retention import release_templates
+from cloudarium.services.cloudformation.engine.waking import NOTICES, wake_parent
 from cloudarium.services.cloudformation.resources import (
     STACK_TYPE,
     ChangeSet,
@@ -19,8 +20,6 @@ from cloudarium.services.cloudformation.resources import (
     StackResource,
 )
 from cloudarium.services.cloudformation.views import moment
-
-NOTICES = "cloudformation.notices"
 
 
 def stack_state(ctx: Context, stack: Stack, status: str, reason: str = "", **changes: Any) -> Stack:
@@ -35,6 +34,8 @@ def stack_state(ctx: Context, stack: Stack, status: str, reason: str = "", **cha
     release_templates(ctx, current, changed)
     if changed.operation is None and changed.change_set_id:
         _end_change_set(ctx, changed)
+    if changed.operation is None and changed.parent_id:
+        wake_parent(ctx, changed)
     return _tell(ctx, changed, operation, changed.name, changed.id, STACK_TYPE, status, reason)
 
 

@@ -39,7 +39,8 @@ class Notices:
         for event in sorted(untold, key=lambda each: each.number):
             if stack is not None:
                 await _tell(ctx, stack, event)
-            self._events.put(scope, event.replace(topics=()))
+            if self._events.get(scope, event.key) is not None:
+                self._events.put(scope, event.replace(topics=()))
         return None
 
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,28 +14,47 @@ import msgspec
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.ids import request_id
+from cloudarium.services.cloudformation.engine.evaluation import HIDDEN
 from cloudarium.services.cloudformation.engine.failures import passes
 from cloudarium.services.cloudformation.kinds.kind import Failed
+from cloudarium.services.cloudformation.resources import Settings
 from cloudarium.services.cloudformation.template import DynamicReference, dynamic_reference
 
+_SHORTEST = 4
+"""Characters of a secret that is looked for in texts: shorter ones are in too many words."""
 _REFERENCE = re.compile(r"\{\{resolve:(?:ssm-secure|secretsmanager):[^{}]{1,2100}\}\}")
 
 
-async def revealed(ctx: Context, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties with every reference to a secret replaced by the secret."""
-    return {name: await _revealed(ctx, value) for name, value in properties.items()}
+async def revealed(ctx: Context, properties: Mapping[str, Any], found: set[str]) -> dict[str, Any]:
+    """Properties with every reference to a secret replaced by the secret; those are added to ``found``."""
+    return {name: await _revealed(ctx, value, found) for name, value in properties.items()}
 
 
-async def _revealed(ctx: Context, node: Any) -> Any:
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """A text that others have written, such as the reason of an error, without secrets that they repeat."""
+    for each in sorted(secrets, key=len, reverse=True):
+        if len(each) >= _SHORTEST:
+            text = text.replace(each, HIDDEN)
+    return text
+
+
+def hidden_values(settings: Settings) -> set[str]:
+    """Values of parameters that nobody may see."""
+    return {settings.found.get(name, settings.parameters.get(name, "")) for name in settings.hidden}
+
+
+async def _revealed(ctx: Context, node: Any, found: set[str]) -> Any:
     if isinstance(node, dict):
-        return {key: await _revealed(ctx, value) for key, value in node.items()}
+        return {key: await _revealed(ctx, value, found) for key, value in node.items()}
     if isinstance(node, list):
-        return [await _revealed(ctx, value) for value in node]
+        return [await _revealed(ctx, value, found) for value in node]
     if not isinstance(node, str) or "{{resolve:" not in node:
         return node
     parts, end = [], 0
     for match in _REFERENCE.finditer(node):
-        parts += [node[end : match.start()], await _secret(ctx, dynamic_reference(match[0]))]
+        secret = await _secret(ctx, dynamic_reference(match[0]))
+        found.add(secret)
+        parts += [node[end : match.start()], secret]
         end = match.end()
     return "".join([*parts, node[end:]])
 

@@ -10,9 +10,10 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.context import Context
 from cloudarium.kernel.store import Scope
 from cloudarium.services.cloudformation.engine import back, cleanup, forward
-from cloudarium.services.cloudformation.engine.actions import ACTIONS, PRINCIPAL
+from cloudarium.services.cloudformation.engine.actions import PRINCIPAL
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.retention import KEPT, forget
+from cloudarium.services.cloudformation.engine.waking import ACTIONS, STACKS
 from cloudarium.services.cloudformation.resources import Stack
 
 _PHASES = {"forward": forward.step, "back": back.step, "cleanup": cleanup.step}
@@ -39,10 +40,15 @@ class Stacks:
         if stack.operation is None:
             return self._retire(ctx, stack)
         try:
-            return await _PHASES[stack.operation.phase](ctx, stack)
+            after = await _PHASES[stack.operation.phase](ctx, stack)
         finally:
             # Also when one resource cannot be worked out just now: the others need not wait.
             self._wake(ctx, stack)
+        if after == 0:
+            # At once, not when the clock next moves: it may stand still.
+            self._cloud.enqueue(STACKS, key)
+            return None
+        return after
 
     def _wake(self, ctx: Context, stack: Stack) -> None:
         """Let actions go on, or find out that they are not wanted any more."""
@@ -50,7 +56,8 @@ class Stacks:
         operation = now.operation if now is not None else None
         stage = operation.stage if operation is not None and not operation.failing else ""
         for each in stored_resources(ctx, stack):
-            if each.action and (each.stage != stage or not each.begun):
+            started = each.begun or each.asked or each.attempts
+            if each.action and (each.stage != stage or not started):
                 self._cloud.enqueue(ACTIONS, (ctx.scope, each.key))
 
     def _retire(self, ctx: Context, stack: Stack) -> float | None:

@@ -8,14 +8,19 @@ from cloudarium.kernel.context import Context
 from cloudarium.services.cloudformation.engine.doom import doom_all
 from cloudarium.services.cloudformation.engine.evaluation import stored_resources
 from cloudarium.services.cloudformation.engine.journal import stack_state
+from cloudarium.services.cloudformation.engine.waking import wake_stack
 from cloudarium.services.cloudformation.resources import Operation, Stack, StackResource
 
 
 def give_up(ctx: Context, stack: Stack, cause: str = "") -> None:
-    """Go forward no more; what is under way is cancelled."""
-    if stack.operation is not None and not stack.operation.failing:
-        operation = msgspec.structs.replace(stack.operation, failing=True, cause=cause)
-        ctx.table(Stack).put(ctx.scope, stack.replace(operation=operation))
+    """Go forward no more with the operation that ``stack`` has, if that is still under way."""
+    now = ctx.table(Stack).get(ctx.scope, stack.id)
+    if now is None or now.operation is None or stack.operation is None or now.operation.failing:
+        return
+    if now.operation.stage == stack.operation.stage:
+        operation = msgspec.structs.replace(now.operation, failing=True, cause=cause)
+        ctx.table(Stack).put(ctx.scope, now.replace(operation=operation))
+        wake_stack(ctx, stack.id)
 
 
 def turn(ctx: Context, stack: Stack) -> float:

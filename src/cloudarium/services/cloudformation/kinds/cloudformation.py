@@ -11,7 +11,7 @@ from typing import Any
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 from cloudarium.services.cloudformation.kinds.nested import NestedStack
 from cloudarium.services.cloudformation.resources import Handle, StackResource, resource_key
-from cloudarium.services.cloudformation.wait_conditions import handle_in, url
+from cloudarium.services.cloudformation.wait_conditions import WAITS, handle_in, url
 
 _LONGEST_WAIT = 43_200
 
@@ -54,7 +54,7 @@ class WaitConditionHandle(Kind):
 class WaitCondition(Kind):
     """Waits for signals: those sent to its handle, or with a CreationPolicy those of SignalResource."""
 
-    type = "AWS::CloudFormation::WaitCondition"
+    type = WAITS
 
     async def create(self, work: Work) -> str:
         """Nothing is made: it waits."""

@@ -11,7 +11,6 @@ from cloudarium.kernel.context import Context
 from cloudarium.kernel.errors import AwsError
 from cloudarium.services.cloudformation import beginning
 from cloudarium.services.cloudformation.engine import turning
-from cloudarium.services.cloudformation.engine.actions import STACKS
 from cloudarium.services.cloudformation.engine.changing import has_changes
 from cloudarium.services.cloudformation.kinds.kind import Failed, Kind, Work
 from cloudarium.services.cloudformation.lookup import find_stack
@@ -85,7 +84,6 @@ class NestedStack(Kind):
         if stack.operation is not None:
             # Its parent has turned back while it was still going forward.
             turning.give_up(ctx, stack, "Parent stack is rolling back")
-            ctx.cloud.enqueue(STACKS, (ctx.scope, stack.id))
             raise AwsError("PriorRequestNotComplete", f"Embedded stack {stack.id} is in {stack.status} state.", 400)
         if _goes_back(work):
             await self._go_back(ctx, work, parent, stack)

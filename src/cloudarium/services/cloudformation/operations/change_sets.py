@@ -21,7 +21,7 @@ from cloudarium.services.cloudformation.engine.changes import without_values
 from cloudarium.services.cloudformation.engine.changing import has_changes, plan
 from cloudarium.services.cloudformation.engine.evaluation import Unresolved
 from cloudarium.services.cloudformation.engine.journal import stack_state
-from cloudarium.services.cloudformation.engine.retention import forget_change_set
+from cloudarium.services.cloudformation.engine.retention import forget_change_set, make_room
 from cloudarium.services.cloudformation.errors import change_set_state, invalid, no_stack, wrong_state
 from cloudarium.services.cloudformation.lookup import change_set_of, find_stack, stack_to_change
 from cloudarium.services.cloudformation.paging import page
@@ -59,19 +59,26 @@ async def create_change_set(ctx: Context, request: CreateChangeSetInputTypeDef) 
     _refuse(request)
     check_name(name, "changeSetName")
     check_token(request.get("ClientToken", ""))
+    if (answer := _answered(ctx, request)) is not None:
+        return answer
     stack = _stack_for(ctx, request)
-    if stack is not None and (same := _named(ctx, stack, name)) is not None:
-        if same.token and same.token == request.get("ClientToken"):
-            return {"Id": same.id, "StackId": same.stack_id}
-        raise AwsError("AlreadyExistsException", f"ChangeSet {name} already exists", 400)
     text = await template_text(ctx, request, text_of(ctx, stack.template) if stack is not None else "")
     id_, previous = (stack.id, stack.settings) if stack is not None else ("", None)
     template, settings = await checked(ctx, request, text, (id_, stack_name), previous, reviewed=True)
     if request.get("IncludeNestedStacks") and any(each.type == STACK_TYPE for each in template.resources.values()):
         raise NotThere("IncludeNestedStacks in cloudformation:CreateChangeSet for a template with nested stacks")
-    stack = _stack_for(ctx, request) or _reviewed(ctx, stack_name, settings)
-    change_set = _new(ctx, request, stack, text, settings)
-    return await _planned(ctx, change_set, stack, template)
+    about = _stack_for(ctx, request) or _reviewed(ctx, stack_name, settings)
+    planned = await _planned(ctx, about, template, settings, creates=request.get("ChangeSetType") == "CREATE")
+    # Much was awaited. From here on all is written down at once.
+    if (answer := _answered(ctx, request)) is not None:
+        return answer
+    stack = _stack_for(ctx, request)
+    make_room(ctx, about)
+    if stack is None:
+        stack = stack_state(ctx, about, "REVIEW_IN_PROGRESS", "User Initiated")
+    change_set = _new(ctx, request, stack, text, settings).replace(**planned)
+    ctx.table(ChangeSet).put(ctx.scope, change_set)
+    return {"Id": change_set.id, "StackId": stack.id}
 
 
 def _refuse(request: Mapping[str, Any]) -> None:
@@ -100,9 +107,21 @@ def _stack_for(ctx: Context, request: Mapping[str, Any]) -> Stack | None:
     return stack
 
 
+def _answered(ctx: Context, request: Mapping[str, Any]) -> Answer | None:
+    """The answer that a request with the same token had; raises when there is another change set of that name."""
+    name, stack = request["ChangeSetName"], _stack_for(ctx, request)
+    found = ctx.table(ChangeSet).find(ctx.scope, "stack_id", stack.id) if stack is not None else []
+    for each in found:
+        if each.name == name:
+            if each.token and each.token == request.get("ClientToken"):
+                return {"Id": each.id, "StackId": each.stack_id}
+            raise AwsError("AlreadyExistsException", f"ChangeSet {name} already exists", 400)
+    return None
+
+
 def _reviewed(ctx: Context, name: str, settings: Settings) -> Stack:
-    """A stack that is nothing but reviewed."""
-    stack = Stack(
+    """A stack that is nothing but reviewed; not stored yet."""
+    return Stack(
         id=new_stack_id(ctx, name),
         name=name,
         name_in_use=name,
@@ -111,7 +130,6 @@ def _reviewed(ctx: Context, name: str, settings: Settings) -> Stack:
         template="",
         settings=Settings(description=settings.description),
     )
-    return stack_state(ctx, stack, "REVIEW_IN_PROGRESS", "User Initiated")
 
 
 def _new(ctx: Context, request: Mapping[str, Any], stack: Stack, text: str, settings: Settings) -> ChangeSet:
@@ -136,17 +154,18 @@ def _new(ctx: Context, request: Mapping[str, Any], stack: Stack, text: str, sett
     )
 
 
-async def _planned(ctx: Context, change_set: ChangeSet, stack: Stack, template: Template) -> Answer:
-    """Work out the changes; a change set that has none, or that cannot be, is there as well, and has failed."""
+async def _planned(
+    ctx: Context, stack: Stack, template: Template, settings: Settings, *, creates: bool
+) -> dict[str, Any]:
+    """The changes, and the state that follows: a change set that has none, or cannot be, is there and has failed."""
     try:
-        anything = change_set.type == "CREATE" or await has_changes(ctx, stack, template, change_set.settings)
-        changes = await plan(ctx, stack, template, change_set.settings)
+        anything = creates or await has_changes(ctx, stack, template, settings)
+        changes = await plan(ctx, stack, template, settings)
         why = "" if anything else _NO_CHANGES
     except (TemplateError, Unresolved) as error:
         changes, why = [], str(error)
     state = {"status": "FAILED", "reason": why} if why else {"status": "CREATE_COMPLETE", "execution": "AVAILABLE"}
-    ctx.table(ChangeSet).put(ctx.scope, change_set.replace(changes=tuple(changes), **state))
-    return {"Id": change_set.id, "StackId": stack.id}
+    return {"changes": tuple(changes), **state}
 
 
 @operation
@@ -240,10 +259,3 @@ def _others_gone(ctx: Context, executed: ChangeSet) -> None:
         if each.id != executed.id:
             forget_change_set(ctx, each)
     table.put(ctx.scope, executed.replace(execution="EXECUTE_IN_PROGRESS"))
-
-
-def _named(ctx: Context, stack: Stack, name: str) -> ChangeSet | None:
-    for each in ctx.table(ChangeSet).find(ctx.scope, "stack_id", stack.id):
-        if each.name == name:
-            return each
-    return None

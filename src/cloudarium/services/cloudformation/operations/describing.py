@@ -8,7 +8,7 @@ import msgspec
 
 from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.service import operation
-from cloudarium.services.cloudformation.engine.evaluation import template_of
+from cloudarium.services.cloudformation.engine.evaluation import stored_template
 from cloudarium.services.cloudformation.errors import invalid, no_stack
 from cloudarium.services.cloudformation.lookup import find_stack, resources_of, stack_to_show
 from cloudarium.services.cloudformation.paging import page
@@ -75,7 +75,7 @@ def describe_stack_resources(ctx: Context, request: DescribeStackResourcesInputT
 
 
 @operation
-def describe_stack_resource(ctx: Context, request: DescribeStackResourceInputTypeDef) -> Answer:
+async def describe_stack_resource(ctx: Context, request: DescribeStackResourceInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html"""
     name, logical_id = request["StackName"], request["LogicalResourceId"]
     stack = find_stack(ctx, name)
@@ -84,8 +84,8 @@ def describe_stack_resource(ctx: Context, request: DescribeStackResourceInputTyp
     for each in resources_of(ctx, stack):
         if each.logical_id == logical_id:
             shown = shown_resource(stack, each, kind="StackResourceDetail")
-            template = template_of(ctx, stack.template, stack.settings)
-            resource = template.resources.get(logical_id)
+            known = await stored_template(ctx, stack.template, stack.settings)
+            resource = known.template.resources.get(logical_id)
             metadata = resource.metadata if resource is not None else {}
             return {"StackResourceDetail": shown | {"Metadata": msgspec.json.encode(metadata).decode()}}
     raise invalid(f"Resource {logical_id} does not exist for stack {stack.name}")

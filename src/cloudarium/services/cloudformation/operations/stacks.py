@@ -54,7 +54,10 @@ async def create_stack(ctx: Context, request: CreateStackInputTypeDef) -> Answer
         raise invalid("TimeoutInMinutes must be at least 1.")
     text = await template_text(ctx, request)
     _, settings = await checked(ctx, request, text, ("", name))
-    if find_stack(ctx, name) is not None:
+    existing = find_stack(ctx, name)
+    if existing is not None:
+        if repeated(existing, token, "create"):
+            return _answer(existing)
         raise already_exists(name)
     keeps = request.get("DisableRollback", False)
     triggers, minutes = triggers_of(request) or ((), -1)
@@ -86,8 +89,6 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
     check_updatable(stack)
     text = await template_text(ctx, request, text_of(ctx, stack.template))
     template, settings = await checked(ctx, request, text, (stack.id, stack.name), stack.settings)
-    stack = stack_to_change(ctx, stack.id)
-    check_updatable(stack)
     fields: dict[str, Any] = {}
     if (triggers := triggers_of(request)) is not None:
         fields |= {"triggers": triggers[0], "monitoring_minutes": triggers[1]}
@@ -103,7 +104,10 @@ async def update_stack(ctx: Context, request: UpdateStackInputTypeDef) -> Answer
             raise invalid("No updates are to be performed.")
     except (TemplateError, Unresolved) as error:
         raise invalid(str(error)) from None
+    # Much was awaited: another request may have changed the stack.
     stack = stack_to_change(ctx, stack.id)
+    if repeated(stack, token, "update"):
+        return _answer(stack)
     check_updatable(stack)
     disable = request.get("DisableRollback", False)
     return _answer(

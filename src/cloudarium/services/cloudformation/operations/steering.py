@@ -9,9 +9,9 @@ from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudformation.beginning import ROLE, begin, repeated, with_role
 from cloudarium.services.cloudformation.engine import policy, turning
-from cloudarium.services.cloudformation.engine.actions import ACTIONS, STACKS
 from cloudarium.services.cloudformation.engine.doom import doom_all
 from cloudarium.services.cloudformation.engine.journal import resource_state
+from cloudarium.services.cloudformation.engine.waking import ACTIONS
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.lookup import find_stack, resources_of, stack_to_change
 from cloudarium.services.cloudformation.resources import Stack
@@ -35,7 +35,6 @@ def cancel_update_stack(ctx: Context, request: CancelUpdateStackInputTypeDef) ->
     if stack.status != "UPDATE_IN_PROGRESS":
         raise invalid("CancelUpdateStack cannot be called from current stack status")
     turning.give_up(ctx, stack, "User Initiated")
-    ctx.cloud.enqueue(STACKS, (ctx.scope, stack.id))
     return {}
 
 

@@ -10,6 +10,7 @@ from cloudarium.kernel.context import Answer, Context
 from cloudarium.kernel.errors import NotThere
 from cloudarium.kernel.service import operation
 from cloudarium.services.cloudformation.checking import check_recognized, needed_capabilities, unrecognized
+from cloudarium.services.cloudformation.engine.parsed import beside
 from cloudarium.services.cloudformation.errors import invalid
 from cloudarium.services.cloudformation.lookup import change_set_of, stack_to_show
 from cloudarium.services.cloudformation.resources import Settings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @operation
-def get_template(ctx: Context, request: GetTemplateInputTypeDef) -> Answer:
+async def get_template(ctx: Context, request: GetTemplateInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html"""
     if name := request.get("ChangeSetName"):
         change_set = change_set_of(ctx, name, request.get("StackName", ""))
@@ -38,15 +39,19 @@ def get_template(ctx: Context, request: GetTemplateInputTypeDef) -> Answer:
         raise invalid("Either StackName or ChangeSetName must be specified.")
     text = text_of(ctx, key)
     if request.get("TemplateStage", "Original") == "Processed":
-        text = _processed(text, settings)
+        text = await _processed(text, settings)
     return {"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]}
 
 
-def _processed(text: str, settings: Settings) -> str:
-    template = template_of_text(text) if text else None
+async def _processed(text: str, settings: Settings) -> str:
+    template = await template_of_text(text) if text else None
     if template is None or not template.transforms:
         return text
-    document = expanded(read(text), template.parameters, settings.parameters | settings.found)
+    return await beside(len(text), _unfolded, text, template, settings.parameters | settings.found)
+
+
+def _unfolded(text: str, template: Template, parameters: dict[str, str]) -> str:
+    document = expanded(read(text), template.parameters, parameters)
     return msgspec.json.encode({key: value for key, value in document.items() if key != "Transform"}).decode()
 
 
@@ -59,7 +64,7 @@ async def get_template_summary(ctx: Context, request: GetTemplateSummaryInputTyp
         text = text_of(ctx, stack_to_show(ctx, name).template)
     else:
         text = await template_text(ctx, request)
-    template = template_of_text(text)
+    template = await template_of_text(text)
     config = request.get("TemplateSummaryConfig", {})
     strange = unrecognized(template)
     if strange and not config.get("TreatUnrecognizedResourceTypesAsWarnings"):
@@ -68,7 +73,7 @@ async def get_template_summary(ctx: Context, request: GetTemplateSummaryInputTyp
     if strange:
         summary["Warnings"] = {"UnrecognizedResourceTypes": strange}
     summary["ResourceTypes"] = list(dict.fromkeys(each.type for each in template.resources.values()))
-    if "AWSTemplateFormatVersion" in (document := read(text)):
+    if "AWSTemplateFormatVersion" in (document := await beside(len(text), read, text)):
         summary["Version"] = str(document["AWSTemplateFormatVersion"])
     if template.metadata:
         summary["Metadata"] = msgspec.json.encode(template.metadata).decode()
@@ -78,7 +83,7 @@ async def get_template_summary(ctx: Context, request: GetTemplateSummaryInputTyp
 @operation
 async def validate_template(ctx: Context, request: ValidateTemplateInputTypeDef) -> Answer:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ValidateTemplate.html"""
-    template = template_of_text(await template_text(ctx, request))
+    template = await template_of_text(await template_text(ctx, request))
     check_recognized(template)
     return _summary(template, whole=False)
 
