@@ -73,7 +73,7 @@ def test_the_clock_can_be_frozen_scaled_and_resumed(own_cloud: object) -> None:
     frozen = now()
     assert own_cloud.json("clock", "now")["mode"] == "frozen"
     assert now() == frozen
-    own_cloud.advance("1d")
+    own_cloud.run("clock", "advance", "1d")
     assert now() == frozen + timedelta(days=1)
     own_cloud.run("clock", "scale", "3600")
     until(lambda: now() > frozen + timedelta(days=1, minutes=10), "ten minutes pass in less than a second")

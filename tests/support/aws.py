@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,20 +80,37 @@ class Account:
 
     def stop_traffic(self) -> None:
         """Delete this account's load balancers, if it ever asked for one."""
-        if "elbv2" in self._clients:
+        if {"elbv2", "cloudformation"} & self._clients.keys():
             for each in self.elbv2.describe_load_balancers()["LoadBalancers"]:
                 self.elbv2.delete_load_balancer(LoadBalancerArn=each["LoadBalancerArn"])
 
     def quiet(self) -> None:
-        """Leave nothing for which the shared clock would go on working: load balancers and alarms."""
+        """Leave nothing for which the shared clock would go on working: stacks, load balancers and alarms."""
+        if "cloudformation" in self._clients:
+            self._delete_stacks()
         self.stop_traffic()
-        if "cloudwatch" in self._clients:
+        if {"cloudwatch", "cloudformation"} & self._clients.keys():
             names = self.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"], MaxRecords=100)
             # Those that look at others first, one at a time, as AWS wants it.
             for each in names["CompositeAlarms"]:
                 self.cloudwatch.delete_alarms(AlarmNames=[each["AlarmName"]])
             if plain := [each["AlarmName"] for each in names["MetricAlarms"]]:
                 self.cloudwatch.delete_alarms(AlarmNames=plain)
+
+    def _delete_stacks(self) -> None:
+        """All stacks, nested ones with their parents; what cannot be deleted is left behind."""
+        for _ in range(100):
+            there = [each for each in self.cloudformation.describe_stacks()["Stacks"] if "ParentId" not in each]
+            if not there:
+                return
+            for each in there:
+                name, status = each["StackId"], each["StackStatus"]
+                if status == "DELETE_FAILED":
+                    self.cloudformation.delete_stack(StackName=name, DeletionMode="FORCE_DELETE_STACK")
+                elif status != "DELETE_IN_PROGRESS":
+                    self.cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+                    self.cloudformation.delete_stack(StackName=name)
+            self.cloud.advance("2s")
 
     # -- host programs ---------------------------------------------------------------------------------------------
 
@@ -126,7 +142,7 @@ class Account:
 
     def now(self) -> float:
         """The cloud's time, in seconds since 1970."""
-        return datetime.fromisoformat(self.cloud.json("clock", "now")["now"]).timestamp()
+        return self.cloud.now()
 
     def early_in_a_minute(self) -> None:
         """Advance to the tenth second of a minute: alarms have been evaluated, and what is recorded in a row from now

@@ -11,10 +11,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.support.watchman import marked
+
+from cloudarium.cli import admin
+from cloudarium.cli.arguments import duration
 
 ROOT = Path(__file__).parent.parent.parent
 _MARK = "CLOUDARIUM_TEST_MARK"
@@ -148,9 +152,13 @@ class RunningCloud:
         """``cloudarium --port … attach OPTIONS --json``: after ``attach``, ``--port`` is the target's."""
         return json.loads(self._finish([*self.which(), "attach", *options, "--json"]))
 
-    def advance(self, duration: str) -> None:
-        """Let cloud time pass."""
-        self.run("clock", "advance", duration)
+    def advance(self, seconds: str) -> None:
+        """Let cloud time pass, as ``cloudarium clock advance`` does; a process each time would be most of a test."""
+        admin.call(self.port, "POST", "clock", {"action": "advance", "seconds": duration(seconds)}, timeout=600)
+
+    def now(self) -> float:
+        """The cloud's time, in seconds since 1970, as ``cloudarium clock now`` has it."""
+        return datetime.fromisoformat(admin.call(self.port, "GET", "clock")["now"]).timestamp()
 
     def pids(self) -> dict[str, int]:
         """The processes of the tree by name."""
