@@ -21,11 +21,16 @@ from cloudarium.substrate.host import proctree
 Run = Callable[..., None]
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cloudarium-test-") as made:
+        yield Path(made)
+
+
 @pytest.fixture(params=MODES)
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+def run(request: pytest.FixtureRequest, folder: Path) -> Run:
     """Runs bodies one after another, each as a cloud below the same init."""
-    with tempfile.TemporaryDirectory(prefix="cloudarium-test-") as folder:
-        yield lambda *bodies: in_tree(str(request.param), list(bodies), Path(folder))
+    return lambda *bodies: in_tree(str(request.param), list(bodies), folder)
 
 
 def shims() -> list[int]:
@@ -158,7 +163,7 @@ def test_killed_container_and_shim_while_no_cloud_looks(run: Run) -> None:
     run(first, second)
 
 
-def test_cloud_stops_in_order(run: Run) -> None:
+def test_cloud_stops_in_order(run: Run, folder: Path) -> None:
     async def first(world: World) -> None:
         await world.run("a", "sh", "-c", "trap 'echo bye; exit 3' TERM; echo ready; while true; do sleep 0.02; done")
         await world.run("b", "sleep", "1000")
@@ -174,7 +179,7 @@ def test_cloud_stops_in_order(run: Run) -> None:
         assert await world.output("a") == "ready\nbye\n"
 
     run(first, second)
-    assert not glob("/sys/fs/cgroup/*/cloudarium-test-*")
+    assert not glob(f"/sys/fs/cgroup/*/*{folder.name}*")
 
 
 def test_killed_tree_leaves_cgroups_only_until_the_next_start() -> None:

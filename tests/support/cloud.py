@@ -153,8 +153,12 @@ class RunningCloud:
         return json.loads(self._finish([*self.which(), "attach", *options, "--json"]))
 
     def advance(self, seconds: str) -> None:
-        """Let cloud time pass, as ``cloudarium clock advance`` does; a process each time would be most of a test."""
+        """Let cloud time pass, as ``cloudarium clock advance`` does; a process each time would be most of a test.
+
+        Programs live in the machine's time, which the cloud's clock cannot hurry: they get a moment of it, too.
+        """
         admin.call(self.port, "POST", "clock", {"action": "advance", "seconds": duration(seconds)}, timeout=600)
+        time.sleep(0.25)
 
     def now(self) -> float:
         """The cloud's time, in seconds since 1970, as ``cloudarium clock now`` has it."""
