@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import fresh_number
-from tests.scenarios.ecs_site import Site
+from tests.scenarios.ecs_site import PATIENT, Site
 from tests.support.aws import Account
 from tests.support.cloud import RunningCloud, until
 from tests.support.ecs_tasks import Place
@@ -96,7 +96,7 @@ def story(tasks: list[dict[str, Any]]) -> str:
 def test_an_update_goes_on_whatever_is_killed(own_cloud: RunningCloud, low: int, high: int) -> None:
     site = Site(own_cloud)
     ecs = site.account.ecs
-    site.create(site.definition("blue"))
+    site.create(site.definition("blue"), **PATIENT)
     old = {task["taskArn"] for task in site.tasks()}
     watcher = site.watch()
     try:
@@ -137,7 +137,7 @@ def test_an_update_goes_on_whatever_is_killed(own_cloud: RunningCloud, low: int,
 def test_a_killed_tree_runs_its_services_again(own_cloud: RunningCloud) -> None:
     """In the middle of an update: every container is gone; after the next start the update is finished."""
     site = Site(own_cloud)
-    site.create(site.definition("blue"), count=2)
+    site.create(site.definition("blue"), count=2, **PATIENT)
     site.update(site.definition("green"), 100, 200)
     own_cloud.advance("2s")
     os.kill(own_cloud.json("status")["pid"], signal.SIGKILL)

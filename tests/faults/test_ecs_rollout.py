@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from tests.scenarios.ecs_site import Site
+from tests.scenarios.ecs_site import PATIENT, Site
 from tests.support.cloud import RunningCloud, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_a_cloud_killed_during_an_update_finishes_it(own_cloud: RunningCloud) -> None:
     """Killed three times at different moments: nothing starts twice, the lines hold, every task is replaced once."""
     site = Site(own_cloud)
-    site.create(site.definition("blue"))
+    site.create(site.definition("blue"), **PATIENT)
     old = {task["taskArn"] for task in site.tasks()}
     watcher = site.watch()
     try:
@@ -31,7 +31,7 @@ def test_a_cloud_killed_during_an_update_finishes_it(own_cloud: RunningCloud) ->
     new = {task["taskArn"] for task in site.tasks()}
     assert len(new) == 4 and not new & old
     started = [message for message in site.messages() if "has started" in message]
-    assert sum(message.count("(task ") for message in started) == 8
+    assert sum(message.count("(task ") for message in started) == 8, started
     load = site.load()
     until(lambda: load.answers["green"] > 20, "green answers")
     load.stop()

@@ -44,6 +44,10 @@ PORT = 8080
 FROM_ANYWHERE = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
+PATIENT = {"healthCheckGracePeriodSeconds": 60}
+"""For services whose tasks are counted: a program that a busy machine starts slowly is not taken for ill."""
+
+
 class Load:
     """Requests in a row from a few clients, until stopped."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,28 @@ def test_no_engine(folder: Path) -> None:
         assert not (folder / "engine").exists()
 
     asyncio.run(main())
+
+
+def test_what_runs_in_a_slow_engine_is_not_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloudarium.substrate.compute.docker.engine._PATIENCE", 0.2)
+    (folder / "engine").mkdir()
+    (folder / "engine" / "owner").write_text("me")
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"ApiVersion":"1.24"}'
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/s")
+        listening.listen()
+
+        def serve() -> None:
+            silent = [listening.accept()[0] for _ in range(2)]
+            listening.accept()[0].sendall(answer)
+            for each in silent:
+                each.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(ComputeError, match="too old"):
+            asyncio.run(DockerRuntime(folder / "engine", Clock(), f"unix://{folder}/s").recover())
+        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def test_an_event_of_very_many_points_is_bounded() -> None:
 
 
 @given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["M", "Service"]),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+    | st.sampled_from(["M", "Service"]),
     lambda deeper: st.lists(deeper, max_size=3) | st.dictionaries(
         st.sampled_from(["Namespace", "Dimensions", "Metrics", "Name", "Unit", "StorageResolution"]), deeper),
     max_leaves=12,

@@ -127,7 +127,7 @@ class AccountSubscription(Record, frozen=True, kw_only=True):
 
 
 class Delivered(Record, frozen=True, kw_only=True):
-    """How far a subscription has been delivered: the sequence number of the next event to look at."""
+    """How far somebody has seen to a group's events: the sequence number of the next one (filters/places.py)."""
 
     TABLE = "logs.delivered"
     KEY = "key"

@@ -7,7 +7,6 @@ destinations of the policy under which an event came in; AWS does not say how st
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,30 +18,27 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.errors import AwsError
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs import arns
+from cloudarium.services.logs.filters.places import Places
 from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.protection.policy import Destination, auditor, destinations, name_of
-from cloudarium.services.logs.resources import Delivered, LogGroup
-from cloudarium.services.logs.storage import Batch, LogStorage
+from cloudarium.services.logs.resources import LogGroup
+from cloudarium.services.logs.storage import Batch
 
 NAME = "logs.audits"
 _GIVE_UP = 86_400_000
 """Milliseconds after which what a destination did not take is forgotten, as for subscriptions."""
 _AT_ONCE = 1_000
 """Reports of one PutLogEvents."""
-
-
-def _key(uid: str) -> str:
-    """No name of a filter has a colon."""
-    return f"{uid}:audit"
+_ENDING = ":audit"
+"""Of the keys of places: no name of a filter has a colon. The beginning is a group's unique id."""
 
 
 class Audits:
     """The audits of all groups that have a policy."""
 
-    def __init__(self, cloud: Cloud, storage: LogStorage) -> None:
+    def __init__(self, cloud: Cloud, places: Places) -> None:
         self._cloud = cloud
-        self._storage = storage
-        self._delivered = cloud.store.table(Delivered)
+        self._places = places
         self._groups = cloud.store.table(LogGroup)
 
     def begin(self) -> None:
@@ -50,26 +46,23 @@ class Audits:
         self._cloud.controller(NAME, self._audit, self._every)
 
     def _every(self) -> Iterable[tuple[Scope, str]]:
-        suffix = _key("")
-        places = self._delivered.everywhere()
-        return [(scope, each.key.removesuffix(suffix)) for scope, each in places if each.key.endswith(suffix)]
+        return [(scope, key.removesuffix(_ENDING)) for scope, key in self._places.ending(_ENDING)]
 
     def wake(self, scope: Scope, uid: str, first: int) -> None:
         """Events came in; ``first`` is the first one's sequence number."""
-        if self._delivered.get(scope, _key(uid)) is None:
-            self._delivered.put(scope, Delivered(key=_key(uid), next=first))
+        self._places.open(scope, uid + _ENDING, first)
         self._cloud.enqueue(NAME, (scope, uid))
 
     def forget_group(self, scope: Scope, uid: str) -> None:
         """A group is deleted."""
-        self._delivered.delete(scope, _key(uid))
+        self._places.close(scope, uid + _ENDING)
 
     async def _audit(self, key: tuple[Scope, str]) -> float | None:
         scope, uid = key
-        place, groups = self._delivered.get(scope, _key(uid)), self._groups.find(scope, "uid", uid)
-        if place is None or not groups:
+        groups = self._groups.find(scope, "uid", uid)
+        if not groups:
             return None
-        for batch in self._storage.since(uid, min(place.next, self._storage.next(uid))):
+        async for batch in self._places.batches(scope, uid + _ENDING, uid):
             reports, counts = self._reports(scope, groups[0], batch)
             for destination, lines in reports.items():
                 await self._send(scope, groups[0], destination, lines, batch.seqs[0])
@@ -77,10 +70,6 @@ class Audits:
                 dimensions = {"DataProtectionOperation": "Audit", "LogGroupName": groups[0].name}
                 dimensions |= {"PolicyName": name} if name else {}
                 self._cloud.metrics.record(scope, "AWS/Logs", "LogEventsWithFindings", dimensions, count)
-            if self._delivered.get(scope, _key(uid)) is None:
-                return None
-            self._delivered.put(scope, Delivered(key=_key(uid), next=batch.seqs[-1] + 1))
-            await asyncio.sleep(0)
         return None
 
     def _reports(

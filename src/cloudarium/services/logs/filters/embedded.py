@@ -14,26 +14,22 @@ from cloudarium.kernel.cloud import Cloud
 from cloudarium.kernel.metrics import Point, TooManyMetrics
 from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.filters.embedded_format import MARK, extracted
-from cloudarium.services.logs.resources import STANDARD, Delivered, LogGroup
-from cloudarium.services.logs.storage import LogStorage
+from cloudarium.services.logs.filters.places import Places
+from cloudarium.services.logs.resources import STANDARD, LogGroup
 
 NAME = "logs.embedded"
 _AT_ONCE = 5_000
 """Points that are recorded together."""
-
-
-def _key(uid: str) -> str:
-    """No name of a filter has a colon."""
-    return f"{uid}:embedded"
+_ENDING = ":embedded"
+"""Of the keys of places, as audits have them."""
 
 
 class Embedded:
     """The embedded metrics of all groups."""
 
-    def __init__(self, cloud: Cloud, storage: LogStorage) -> None:
+    def __init__(self, cloud: Cloud, places: Places) -> None:
         self._cloud = cloud
-        self._storage = storage
-        self._delivered = cloud.store.table(Delivered)
+        self._places = places
         self._groups = cloud.store.table(LogGroup)
 
     def begin(self) -> None:
@@ -41,29 +37,25 @@ class Embedded:
         self._cloud.controller(NAME, self._extract, self._every)
 
     def _every(self) -> Iterable[tuple[Scope, str]]:
-        suffix = _key("")
-        places = self._delivered.everywhere()
-        return [(scope, each.key.removesuffix(suffix)) for scope, each in places if each.key.endswith(suffix)]
+        return [(scope, key.removesuffix(_ENDING)) for scope, key in self._places.ending(_ENDING)]
 
     def see(self, scope: Scope, group: LogGroup, first: int, messages: list[bytes]) -> None:
         """Events came in; ``first`` is the first one's sequence number."""
         if group.log_class != STANDARD or not any(MARK in message for message in messages):
             return
-        if self._delivered.get(scope, _key(group.uid)) is None:
-            self._delivered.put(scope, Delivered(key=_key(group.uid), next=first))
+        self._places.open(scope, group.uid + _ENDING, first)
         self._cloud.enqueue(NAME, (scope, group.uid))
 
     def forget_group(self, scope: Scope, uid: str) -> None:
         """A group is deleted."""
-        self._delivered.delete(scope, _key(uid))
+        self._places.close(scope, uid + _ENDING)
 
     async def _extract(self, key: tuple[Scope, str]) -> float | None:
         scope, uid = key
-        place, groups = self._delivered.get(scope, _key(uid)), self._groups.find(scope, "uid", uid)
-        if place is None or not groups:
+        groups = self._groups.find(scope, "uid", uid)
+        if not groups:
             return None
-        reached = min(place.next, self._storage.next(uid))
-        for batch in self._storage.since(uid, reached):
+        async for batch in self._places.batches(scope, uid + _ENDING, uid):
             points: list[Point] = []
             parsing = validation = 0
             for message in batch.messages():
@@ -78,14 +70,9 @@ class Embedded:
             for name, errors in (("EMFParsingErrors", parsing), ("EMFValidationErrors", validation)):
                 if errors:
                     self._cloud.metrics.record(scope, "AWS/Logs", name, {"LogGroupName": groups[0].name}, errors)
-            if self._delivered.get(scope, _key(uid)) is None:
-                return None
-            reached = batch.seqs[-1] + 1
-            self._delivered.put(scope, Delivered(key=_key(uid), next=reached))
-            await asyncio.sleep(0)
-        if reached == self._storage.next(uid):
+        if self._places.at_end(scope, uid + _ENDING, uid):
             # Nothing is open. The next place is where the next metric is: what comes before need not be read again.
-            self._delivered.delete(scope, _key(uid))
+            self._places.close(scope, uid + _ENDING)
         return None
 
     def _record(self, scope: Scope, points: list[Point]) -> list[Point]:

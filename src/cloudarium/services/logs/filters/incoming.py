@@ -14,6 +14,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.filters.audits import Audits
 from cloudarium.services.logs.filters.embedded import Embedded
 from cloudarium.services.logs.filters.metrics import MetricFilters
+from cloudarium.services.logs.filters.places import Places
 from cloudarium.services.logs.filters.subscriptions import Subscriptions
 from cloudarium.services.logs.filters.tails import Tails
 from cloudarium.services.logs.protection.history import histories
@@ -29,9 +30,10 @@ class Incoming:
     def __init__(self, cloud: Cloud, storage: LogStorage) -> None:
         self._cloud = cloud
         self.metrics = MetricFilters(cloud)
-        self.subscriptions = Subscriptions(cloud, storage)
-        self.audits = Audits(cloud, storage)
-        self.embedded = Embedded(cloud, storage)
+        places = Places(cloud, storage)
+        self.subscriptions = Subscriptions(cloud, storage, places)
+        self.audits = Audits(cloud, places)
+        self.embedded = Embedded(cloud, places)
         self.tails = Tails(cloud)
         self._keys: dict[tuple[Scope, str], tuple[tuple[MetricKey, ...], tuple[MetricKey, ...]]] = {}
 

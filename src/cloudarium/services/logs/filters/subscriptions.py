@@ -1,14 +1,11 @@
 """Subscriptions: what matches is delivered in the order in which it came.
 
-Each filter has a place in its group's sequence of events up to which everything has been delivered. The place moves
-after a delivery: what was under way when the cloud died is delivered again (AWS too promises at least once). While a
+Each filter has a place in its group's sequence of events up to which everything has been delivered. While a
 destination refuses, the controller tries again with growing pauses, for up to a day as on AWS.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random
 from collections.abc import Iterable
 
@@ -18,13 +15,12 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.logs.eventids import event_id
 from cloudarium.services.logs.filters.destinations import LIMITS, Target, target_of
 from cloudarium.services.logs.filters.envelope import data_messages, envelope
+from cloudarium.services.logs.filters.places import Places
 from cloudarium.services.logs.patterns import Pattern, compiled
 from cloudarium.services.logs.protection.history import histories
 from cloudarium.services.logs.reading.masking import masked
-from cloudarium.services.logs.resources import AccountSubscription, Delivered, LogGroup, SubscriptionFilter
+from cloudarium.services.logs.resources import AccountSubscription, LogGroup, SubscriptionFilter
 from cloudarium.services.logs.storage import Batch, LogStorage
-
-log = logging.getLogger(__name__)
 
 NAME = "logs.subscriptions"
 _ACCOUNT = ":account"
@@ -37,11 +33,11 @@ _MOST_EVENTS = 1_000
 class Subscriptions:
     """All subscription filters of a cloud."""
 
-    def __init__(self, cloud: Cloud, storage: LogStorage) -> None:
+    def __init__(self, cloud: Cloud, storage: LogStorage, places: Places) -> None:
         self._cloud = cloud
         self._storage = storage
+        self._places = places
         self._filters = cloud.store.table(SubscriptionFilter)
-        self._delivered = cloud.store.table(Delivered)
         self._groups = cloud.store.table(LogGroup)
         self._accounts = cloud.store.table(AccountSubscription)
 
@@ -50,8 +46,7 @@ class Subscriptions:
         self._cloud.controller(NAME, self._deliver, self._every)
 
     def _every(self) -> Iterable[tuple[Scope, str]]:
-        own = [(scope, each.key) for scope, each in self._filters.everywhere()]
-        return own + [(scope, each.key) for scope, each in self._delivered.everywhere() if each.key.endswith(_ACCOUNT)]
+        return [(scope, each.key) for scope, each in self._filters.everywhere()] + self._places.ending(_ACCOUNT)
 
     def wake(self, scope: Scope, group: LogGroup, first: int) -> None:
         """Events came in; ``first`` is the first one's sequence number."""
@@ -59,31 +54,28 @@ class Subscriptions:
             self._cloud.enqueue(NAME, (scope, each.key))
         account = self._accounts.get(scope, "account")
         if account is not None and (made := account.of_group(group)) is not None:
-            if self._delivered.get(scope, made.key) is None:
-                self._delivered.put(scope, Delivered(key=made.key, next=first))
+            self._places.open(scope, made.key, first)
             self._cloud.enqueue(NAME, (scope, made.key))
 
     def begin_at_end(self, scope: Scope, key: str, uid: str) -> None:
         """A filter was made: it is for what comes from now on."""
-        self._delivered.put(scope, Delivered(key=key, next=self._storage.next(uid)))
+        self._places.begin_at(scope, key, self._storage.next(uid))
 
     def forget(self, scope: Scope, key: str) -> None:
         """A filter was deleted."""
         self._filters.delete(scope, key)
-        self._delivered.delete(scope, key)
+        self._places.close(scope, key)
 
     def forget_group(self, scope: Scope, uid: str) -> None:
         """Delete the filters of a group."""
         for each in self._filters.find(scope, "group", uid):
             self.forget(scope, each.key)
-        self._delivered.delete(scope, uid + _ACCOUNT)
+        self._places.close(scope, uid + _ACCOUNT)
 
     def forget_account(self, scope: Scope) -> None:
         """The account's policy is deleted: another one begins with what comes then."""
         self._accounts.delete(scope, "account")
-        for each in self._delivered.all(scope):
-            if each.key.endswith(_ACCOUNT):
-                self._delivered.delete(scope, each.key)
+        self._places.close_all(scope, _ACCOUNT)
 
     def _found(self, scope: Scope, key: str) -> tuple[SubscriptionFilter, LogGroup] | None:
         """A filter and its group, while both are there."""
@@ -101,18 +93,9 @@ class Subscriptions:
             return None
         made, group = known
         target = target_of(self._cloud, scope, made.destination)
-        place = self._delivered.get(scope, name)
-        # Should events that were delivered be lost to a damaged file, their numbers are given to others.
-        start = min(place.next, self._storage.next(made.group)) if place is not None else 0
-        if place is not None and start < place.next:
-            self._delivered.put(scope, Delivered(key=name, next=start))
         found = histories(self._cloud.store, scope, group)
-        for batch in self._storage.since(made.group, start):
+        async for batch in self._places.batches(scope, name, made.group):
             await self._send(scope, group, made, target, masked(found, batch))
-            if self._found(scope, name) is None:
-                return None
-            self._delivered.put(scope, Delivered(key=name, next=batch.seqs[-1] + 1))
-            await asyncio.sleep(0)
         return None
 
     async def _send(

@@ -41,6 +41,8 @@ _RETRY = 1.0
 """Host seconds until an engine that went away is asked again."""
 _PAUSE = 5.0
 """Host seconds until an engine that never answered is asked again."""
+_SLOW = 15
+"""How often a slow engine is asked, each time waiting for its answer, before what runs in it is given up."""
 
 
 class DockerRuntime:
@@ -103,6 +105,7 @@ class DockerRuntime:
     async def recover(self) -> list[Recovered]:
         """Take over what an earlier cloud process left; the same list when asked again."""
         if not self._looked and was_used(self._root):
+            await self._outlast_a_slow_engine()
             found = await find_again(self._require(), self._host, self._on_exit, forget=self._volatile)
             self._looked = True
             for container, told in found:
@@ -111,6 +114,14 @@ class DockerRuntime:
                 if container.state == "running":
                     self._follow(container)
         return self._recovered
+
+    async def _outlast_a_slow_engine(self) -> None:
+        """One that starts together with the cloud, or on a busy machine: its containers must not count as lost."""
+        for _ in range(_SLOW):
+            if not self._find().slow:
+                return
+            self._ask_again = 0.0
+            await asyncio.sleep(0)  # each question waits by itself
 
     def recovered(self) -> list[Recovered]:
         """What ``recover`` found."""

@@ -30,11 +30,14 @@ _GROUPS = "an engine has no limits for several containers together: those of a t
 class Engine(msgspec.Struct, kw_only=True, frozen=True):
     """What was found. ``reason``: why there is none; else ``version`` is the version of the API to speak.
 
+    ``slow``: something is there that takes connections, and did not answer in time.
+
     ``names_joined``: whether a container in another's network can have a name of its own. Podman gives it none
     otherwise; Docker refuses to, and gives it the other's.
     """
 
     reason: str = ""
+    slow: bool = False
     version: str = ""
     info: dict[str, Any] = {}
     names_joined: bool = False
@@ -78,7 +81,8 @@ def probe(path: str) -> Engine:
         podman = any("Podman" in str(each) for each in version.get("Components") or ())
         return Engine(version=spoken, info=info, names_joined=podman)
     except OSError as error:
-        return Engine(reason=f"no engine answers at {path}: {error.strerror or error}")
+        slow = isinstance(error, TimeoutError)
+        return Engine(reason=f"no engine answers at {path}: {error.strerror or error}", slow=slow)
     except (http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Engine(reason=f"what answers at {path} is no engine: {error!r}"[:300])
 
