@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 import zlib
 from collections.abc import Iterator
 
@@ -137,6 +138,15 @@ def test_broken_http_is_answered_or_cut_off(cloud: RunningCloud, head: str) -> N
     answer = send(cloud, head.encode("latin-1"))
     assert answer == b"" or 400 <= int(answer[9:12]) < 600, answer[:200]
     assert answer.count(b"HTTP/1.1 ") <= 1, "nothing smuggled behind it is served"
+
+
+def test_a_client_that_speaks_tls_is_told_at_once(cloud: RunningCloud) -> None:
+    """It waits for an answer and says no more: skopeo and its kin try TLS first, and plain HTTP after it failed."""
+    with (
+        socket.create_connection(("127.0.0.1", cloud.port), timeout=8) as sock,
+        pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER|HTTP_REQUEST"),
+    ):
+        ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
 
 
 def test_a_body_larger_than_allowed_is_refused_by_its_length_alone(cloud: RunningCloud) -> None:

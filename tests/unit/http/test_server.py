@@ -99,6 +99,7 @@ async def test_request_shows_what_came() -> None:
         (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01 and no line ends", 400),
     ],
 )
 async def test_bad_requests(head: bytes, status: int) -> None:

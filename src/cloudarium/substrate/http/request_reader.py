@@ -24,6 +24,8 @@ NO_BLOCK: tuple[bytes, ...] = ()
 """What no data starts with."""
 _KEPT_BLOCK_LIMIT = 8 * 1024
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
+_TLS: Final = b"\x16\x03"
+"""What a TLS handshake begins with. Its client says no more until it is answered: an end of line may never come."""
 
 
 class RequestReader:
@@ -80,6 +82,8 @@ class RequestReader:
 
     def _read_doubtful(self, data: bytes, start: int) -> int:
         """As `read`, for heads that are not complete or not plain."""
+        if data.startswith(_TLS, start):
+            raise ProtocolError(400, "this is TLS, and the port speaks plain HTTP", verdict=(Tier.SEVERE, "BadMethod"))
         feed = data.find(b"\n", start)
         if (len(data) if feed < 0 else feed - 1) - start > REQUEST_LINE_LIMIT:
             raise ProtocolError(414, "the request line is too large", Fault.REQUEST_LINE_TOO_LARGE)
