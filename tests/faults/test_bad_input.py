@@ -144,7 +144,7 @@ def test_a_client_that_speaks_tls_is_told_at_once(cloud: RunningCloud) -> None:
     """It waits for an answer and says no more: skopeo and its kin try TLS first, and plain HTTP after it failed."""
     with (
         socket.create_connection(("127.0.0.1", cloud.port), timeout=8) as sock,
-        pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER|HTTP_REQUEST"),
+        pytest.raises(ssl.SSLError, match=r"WRONG_VERSION_NUMBER|HTTP_REQUEST"),
     ):
         ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
 

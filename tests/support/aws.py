@@ -85,17 +85,28 @@ class Account:
                 self.elbv2.delete_load_balancer(LoadBalancerArn=each["LoadBalancerArn"])
 
     def quiet(self) -> None:
-        """Leave nothing for which the shared clock would go on working: stacks, load balancers and alarms."""
+        """Leave nothing for which the shared clock would go on working: stacks, load balancers, alarms, models."""
         if "cloudformation" in self._clients:
             self._delete_stacks()
         self.stop_traffic()
         if {"cloudwatch", "cloudformation"} & self._clients.keys():
-            names = self.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"], MaxRecords=100)
-            # Those that look at others first, one at a time, as AWS wants it.
-            for each in names["CompositeAlarms"]:
-                self.cloudwatch.delete_alarms(AlarmNames=[each["AlarmName"]])
-            if plain := [each["AlarmName"] for each in names["MetricAlarms"]]:
-                self.cloudwatch.delete_alarms(AlarmNames=plain)
+            while any((found := self._some_alarms()).values()):
+                # Those that look at others first, one at a time, as AWS wants it.
+                for name in found["CompositeAlarms"]:
+                    self.cloudwatch.delete_alarms(AlarmNames=[name])
+                if found["MetricAlarms"]:
+                    self.cloudwatch.delete_alarms(AlarmNames=found["MetricAlarms"])
+            kinds = ("SingleMetricAnomalyDetector", "MetricMathAnomalyDetector")
+            every = {"AnomalyDetectorTypes": ["SINGLE_METRIC", "METRIC_MATH"], "MaxResults": 100}
+            while trained := self.cloudwatch.describe_anomaly_detectors(**every)["AnomalyDetectors"]:
+                for each in trained:
+                    self.cloudwatch.delete_anomaly_detector(**{kind: each[kind] for kind in kinds if kind in each})
+
+    def _some_alarms(self) -> dict[str, list[str]]:
+        """Names of up to a hundred alarms of each type."""
+        kinds = ["CompositeAlarm", "MetricAlarm"]
+        found = self.cloudwatch.describe_alarms(AlarmTypes=kinds, MaxRecords=100)
+        return {f"{kind}s": [each["AlarmName"] for each in found[f"{kind}s"]] for kind in kinds}
 
     def _delete_stacks(self) -> None:
         """All stacks, nested ones with their parents; what cannot be deleted is left behind."""

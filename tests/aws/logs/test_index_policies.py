@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.aws.logs.test_insights import Logs
+from tests.conftest import fresh_number
 from tests.support.aws import Account
+from tests.support.cloud import RunningCloud
 
 DOCUMENT = json.dumps({"Fields": ["requestId", "@requestId"]})
 
@@ -61,11 +63,12 @@ def test_filter_index_finds_what_came_since_there_was_an_index(logs: Logs) -> No
     assert logs.rows(inner, **groups) == [{"c": "1"}]
 
 
-def test_what_was_indexed_stays_so_for_thirty_days(logs: Logs) -> None:
+def test_what_was_indexed_stays_so_for_thirty_days(own_cloud: RunningCloud) -> None:
+    logs = Logs(Account(own_cloud, fresh_number()))
     logs.put("g", "x")
     logs.api.put_index_policy(logGroupIdentifier="g", policyDocument=DOCUMENT)
     logs.put("g", event("a"))
-    logs.account.cloud.advance("1s")
+    own_cloud.advance("1s")
     logs.api.delete_index_policy(logGroupIdentifier="g")
     logs.put("g", event("a", late=True))
     query = "filterIndex requestId = 'a' | stats count(*) as c, count(late) as late"
@@ -76,7 +79,7 @@ def test_what_was_indexed_stays_so_for_thirty_days(logs: Logs) -> None:
 
     assert logs.rows(query) == [{"c": "1", "late": "0"}]
     assert indexes()["requestId"] == "INACTIVE"
-    logs.account.cloud.advance("31d")
+    own_cloud.advance("31d")
     assert logs.rows(query, endTime=logs.now + 32 * 86_400) == [{"c": "0", "late": "0"}]
     assert "requestId" not in indexes()
 

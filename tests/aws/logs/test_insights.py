@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.conftest import fresh_number
 from tests.support.aws import Account
-from tests.support.cloud import until
+from tests.support.cloud import RunningCloud, until
 
 NOTEBOOK = """fields @timestamp, @message, @logStream
 | filter @message like /(?i)(Warning|Error)/
@@ -204,15 +205,16 @@ def test_what_is_refused(logs: Logs, query: str, more: dict[str, Any], code: str
     assert words in caught.value.response["Error"]["Message"]
 
 
-def test_results_are_kept_for_seven_days_and_a_finished_query_cannot_be_stopped(logs: Logs) -> None:
+def test_results_are_kept_for_seven_days_and_a_finished_query_cannot_be_stopped(own_cloud: RunningCloud) -> None:
+    logs = Logs(Account(own_cloud, fresh_number()))
     logs.put("g", "x")
     identifier = logs.start("fields @message")
     logs.wait(identifier)
     with pytest.raises(logs.api.exceptions.InvalidParameterException):
         logs.api.stop_query(queryId=identifier)
-    logs.account.cloud.advance("6d")
+    own_cloud.advance("6d")
     assert logs.api.get_query_results(queryId=identifier)["status"] == "Complete"
-    logs.account.cloud.advance("25h")
+    own_cloud.advance("25h")
     with pytest.raises(logs.api.exceptions.ResourceNotFoundException):
         logs.api.get_query_results(queryId=identifier)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.conftest import fresh_number
 from tests.support.aws import Account
+from tests.support.cloud import RunningCloud
 
 
 def refused(call: Any, **given: Any) -> tuple[str, str]:
@@ -128,8 +130,9 @@ def test_streams(account: Account) -> None:
     assert [e["logStreamName"] for e in logs.filter_log_events(logGroupName="g")["events"]] == ["a/2"]
 
 
-def test_expired_events_are_not_seen_and_then_gone(account: Account) -> None:
+def test_expired_events_are_not_seen_and_then_gone(own_cloud: RunningCloud) -> None:
     """Retention goes by the cloud's clock."""
+    account = Account(own_cloud, fresh_number())
     logs = account.logs
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="s")
@@ -140,12 +143,12 @@ def test_expired_events_are_not_seen_and_then_gone(account: Account) -> None:
         logStreamName="s",
         logEvents=[{"timestamp": now - 80_000_000, "message": "old"}, {"timestamp": now, "message": "new"}],
     )
-    account.cloud.advance("3h")
+    own_cloud.advance("3h")
     assert [e["message"] for e in logs.filter_log_events(logGroupName="g")["events"]] == ["new"]
     events = logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)["events"]
     assert [e["message"] for e in events] == ["new"]
     assert logs.describe_log_groups()["logGroups"][0]["storedBytes"] > 0
-    account.cloud.advance("32h")
+    own_cloud.advance("32h")
     assert logs.filter_log_events(logGroupName="g")["events"] == []
     assert logs.describe_log_groups()["logGroups"][0]["storedBytes"] == 0
 
