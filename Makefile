@@ -5,14 +5,14 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-# Files of tests that run side by side; make test JOBS=0 runs one after the other, in twice the time. Short ones come
-# last, so that neither of the two waits long for the other.
-JOBS := 2
+# Files of tests that run side by side: clients wait much (Terraform alone for minutes), so more than there are
+# processors. make test JOBS=0 runs one after the other. Short ones come last, so that none waits long for the others.
+JOBS := 3
 
 help:
 	@echo "make install   make $(VENV) with everything, and check the system's tools"
 	@echo "make demo      a load balancer with programs and containers behind it"
-	@echo "make test      all tests, two files at a time"
+	@echo "make test      all tests, three files at a time"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     measurements, beside other implementations"
 	@echo "make clean     remove what the above made"
