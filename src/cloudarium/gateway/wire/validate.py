@@ -7,6 +7,7 @@ shapes without constraints below them have no validator at all. The texts are th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -229,9 +230,6 @@ def _scalar(shape: Shape) -> Check | None:
     if not rules:
         return None
     sensitive = shape.raw.sensitive
-    if len(rules) == 1:
-        words, satisfied = rules[0]
-        return lambda value: None if satisfied(value) else [Problem("", value, words, sensitive)]
 
     def check(value: Any) -> list[Problem] | None:
         problems = None
@@ -240,6 +238,14 @@ def _scalar(shape: Shape) -> Check | None:
                 problems = [*(problems or []), Problem("", value, words, sensitive)]
         return problems
 
+    least, most = shape.raw.min or 0, shape.raw.max
+    if all(words.startswith("Member must have length") for words, _ in rules):
+        # The usual rule, and requests have thousands of such members: one call for each.
+        high = math.inf if most is None else most
+        return lambda value: None if least <= len(value) <= high else check(value)
+    if len(rules) == 1:
+        satisfied = rules[0][1]
+        return lambda value: None if satisfied(value) else check(value)
     return check
 
 

@@ -26,6 +26,11 @@ class Bucket(msgspec.Struct, array_like=True):
     opaque: bool = False
     digits: int = 0
 
+    @classmethod
+    def of(cls, value: float) -> Bucket:
+        """One point."""
+        return cls(value, 1.0, value, value)
+
     def add(self, value: float, count: float = 1.0) -> None:
         """Add ``count`` points of one value."""
         if self.values is None and not self.opaque and self.count and not (value == self.minimum == self.maximum):

@@ -139,8 +139,9 @@ class Metrics:
     def _wait(self, scope: Scope, points: Sequence[Point]) -> list[Series]:
         """Have points wait for the next flush; the series they belong to."""
         series = [self._series_for(scope, each) for each in points]
-        for each, one in zip(points, series, strict=True):
-            self._pending.append((one.id, int(each.at), _tiers(each), each.bucket))
+        self._pending += [
+            (one.id, int(each.at), _tiers(each), each.bucket) for each, one in zip(points, series, strict=True)
+        ]
         return series
 
     def _take(self, scope: Scope, points: Sequence[Point], series: Sequence[Series]) -> None:
@@ -159,9 +160,11 @@ class Metrics:
 
     def _series_for(self, scope: Scope, point: Point) -> Series:
         key = point.key
-        for series in self._index.of(scope, key):
-            if series.unit == point.unit:
-                return series
+        found = self._index.first(scope, key)
+        while found is not None:
+            if found.unit == point.unit:
+                return found
+            found = found.next
         if self._index.count >= MOST_SERIES:
             raise TooManyMetrics(f"this cloud has {MOST_SERIES} metrics, and keeps no more")
         if self._index.size + length(key.dimensions) > MOST_CHARACTERS:

@@ -65,10 +65,17 @@ class Index:
         """Characters of the dimensions of all series."""
         self._spaces: dict[Scope, dict[str, dict[str, Named]]] = {}
 
+    def first(self, scope: Scope, key: MetricKey) -> Series | None:
+        """The first of a metric's series, of which there is one for each unit."""
+        namespace, name, dimensions = key
+        try:
+            return self._spaces[scope][namespace][name].get(dimensions)
+        except KeyError:
+            return None
+
     def of(self, scope: Scope, key: MetricKey) -> Iterator[Series]:
         """The series of a metric: one for each unit."""
-        named = self._spaces.get(scope, {}).get(key.namespace, {}).get(key.name, {})
-        first = named.get(key.dimensions)
+        first = self.first(scope, key)
         return first.units() if first is not None else iter(())
 
     def add(self, scope: Scope, key: MetricKey, series: Series) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ _LARGEST: Final = 2.0**360
 _JAVA: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _OLDEST: Final = 14 * 86_400
 _NEWEST: Final = 2 * 3_600
+_RECENT_KEYS: Final = 4_096
+"""Metrics that programs send again and again: what was found about their dimensions is remembered."""
+_NOT_WITH_VALUE: Final = frozenset({"Values", "StatisticValues", "Counts"})
 
 
 @operation(
@@ -74,22 +78,27 @@ def _point(namespace: str, path: str, datum: Mapping[str, Any], now: float) -> P
     resolution = datum.get("StorageResolution", 60)
     if resolution not in (1, 60):
         raise invalid_value(f"The parameter {path}.StorageResolution must be 1 or 60.")
-    key = MetricKey(namespace, datum["MetricName"], _dimensions(path, datum.get("Dimensions", ())))
+    given = tuple([(each["Name"], each["Value"]) for each in datum.get("Dimensions", ())])
+    try:
+        key = _key(namespace, datum["MetricName"], given)
+    except ValueError as error:
+        raise invalid_value(f"The parameter {path}.Dimensions {error}") from error
     return Point(key, intern(datum.get("Unit", "None")), _bucket(path, datum), _time(path, datum, now), resolution == 1)
 
 
-def _dimensions(path: str, given: Sequence[Mapping[str, str]]) -> Dimensions:
-    # Names and units are few and metrics are many: each is kept once.
-    dimensions = tuple(sorted((intern(each["Name"]), each["Value"]) for each in given))
-    for name, value in dimensions:
-        if name.startswith(":") or not name.isascii() or not value.strip() or not value.isascii():
-            raise invalid_value(
-                f"The parameter {path}.Dimensions must hold names and values of ASCII characters, not only blanks; "
-                "names must not begin with a colon."
+@functools.lru_cache(_RECENT_KEYS)
+def _key(namespace: str, name: str, given: Dimensions) -> MetricKey:
+    """The key of a metric whose dimensions were given in this order. Raises ValueError."""
+    # Names are few and metrics are many: each is kept once.
+    dimensions = tuple(sorted((intern(name), value) for name, value in given))
+    for each, value in dimensions:
+        if each.startswith(":") or not each.isascii() or not value.strip() or not value.isascii():
+            raise ValueError(
+                "must hold names and values of ASCII characters, not only blanks; names must not begin with a colon."
             )
-    if len({name for name, _ in dimensions}) != len(dimensions):
-        raise invalid_value(f"The parameter {path}.Dimensions must not name a dimension twice.")
-    return dimensions
+    if len({each for each, _ in dimensions}) != len(dimensions):
+        raise ValueError("must not name a dimension twice.")
+    return MetricKey(namespace, name, dimensions)
 
 
 def _time(path: str, datum: Mapping[str, Any], now: float) -> float:
@@ -105,6 +114,9 @@ def _time(path: str, datum: Mapping[str, Any], now: float) -> float:
 
 
 def _bucket(path: str, datum: Mapping[str, Any]) -> Bucket:
+    if "Value" in datum and _NOT_WITH_VALUE.isdisjoint(datum):
+        value = datum["Value"]
+        return Bucket.of(float(value) if abs(value) <= _LARGEST else _checked(f"{path}.Value", value))
     given = [name for name in ("Value", "Values", "StatisticValues") if name in datum]
     if not given:
         raise missing(
@@ -115,9 +127,7 @@ def _bucket(path: str, datum: Mapping[str, Any]) -> Bucket:
     if "Counts" in datum and given[0] != "Values":
         raise invalid_combination(f"The parameter {path}.Counts can only be given with {path}.Values.")
     bucket = Bucket()
-    if given[0] == "Value":
-        bucket.add(_checked(f"{path}.Value", datum["Value"]))
-    elif given[0] == "Values":
+    if given[0] == "Values":
         _add_values(path, datum["Values"], datum.get("Counts"), bucket)
     else:
         _add_set(f"{path}.StatisticValues", datum["StatisticValues"], bucket)
