@@ -28,7 +28,7 @@ _LARGEST: Final = 2.0**360
 _JAVA: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _OLDEST: Final = 14 * 86_400
 _NEWEST: Final = 2 * 3_600
-_RECENT_KEYS: Final = 4_096
+_RECENT_KEYS: Final = 2_048
 """Metrics that programs send again and again: what was found about their dimensions is remembered."""
 _NOT_WITH_VALUE: Final = frozenset({"Values", "StatisticValues", "Counts"})
 
