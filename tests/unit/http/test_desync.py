@@ -465,3 +465,14 @@ async def test_a_class_is_kept_of_requests_that_are_refused_for_their_line() -> 
         assert (await client.response())[0] == 400
         record = await p.router.record()
         assert (record.tier, record.classification_reason) == (AMBIGUOUS, "MissingUri")
+
+
+async def test_a_client_that_speaks_tls_is_refused_before_its_line_ends() -> None:
+    """It never will: the client waits for an answer. No mode can let it pass."""
+    async with target(_first_length([])) as t, proxy(t, ListenerSettings(desync=MONITOR)) as p:
+        client = await p.client()
+        client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        assert (await client.response())[0] == 400
+        assert await client.closed() in (b"", b"<reset>")
+        record = await p.router.record()
+        assert (record.elb_status, record.tier) == (400, SEVERE)
