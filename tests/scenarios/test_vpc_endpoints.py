@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
+from tests.conftest import fresh_number
 from tests.support.aws import Account
 from tests.support.cloud import RunningCloud, until
 
@@ -34,7 +36,12 @@ class Workload:
             *("--port", "9", "--to", "127.0.0.1:9"),
         )
         self.address = attached["PrivateIpAddress"]
-        self._namespace = until(lambda: self._find(cloud.pids()["cloud"]), "the interface is there")
+        self._cloud = cloud
+        self.enter()
+
+    def enter(self) -> None:
+        """Find its network, at first and when another process has it."""
+        self._namespace = until(lambda: self._find(self._cloud.pids()["cloud"]), "the interface is there")
 
     def _find(self, pid: int) -> str | None:
         folder = f"/proc/{pid}/fd"
@@ -62,9 +69,16 @@ class Workload:
         return address, body if done.returncode == 0 else "unreachable"
 
 
+Private = tuple[str, str, str, Workload]
+
+
 @pytest.fixture
-def private(cloud: RunningCloud, account: Account) -> tuple[str, str, str, Workload]:
+def private(cloud: RunningCloud, account: Account) -> Private:
     """VPC, subnet and security group ids, and a workload in a subnet that has no way out."""
+    return _private(cloud, account)
+
+
+def _private(cloud: RunningCloud, account: Account) -> Private:
     ec2 = account.ec2
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -73,22 +87,27 @@ def private(cloud: RunningCloud, account: Account) -> tuple[str, str, str, Workl
     return vpc, subnet, group, Workload(cloud, account, subnet, group)
 
 
-def test_an_interface_endpoint_brings_a_service_into_the_subnet(
-    account: Account, private: tuple[str, str, str, Workload]
-) -> None:
-    vpc, subnet, group, workload = private
-    ec2 = account.ec2
-    public, answer = workload.get("sts.us-east-1.amazonaws.com", IDENTITY)
-    assert public.startswith("198.19.") and answer == "unreachable"
-    endpoint = ec2.create_vpc_endpoint(
+def _endpoint(account: Account, vpc: str, subnet: str, group: str) -> str:
+    """An interface endpoint for STS, which is available."""
+    endpoint: str = account.ec2.create_vpc_endpoint(
         VpcId=vpc, ServiceName="com.amazonaws.us-east-1.sts", VpcEndpointType="Interface",
         SubnetIds=[subnet], SecurityGroupIds=[group],
     )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
 
     def state() -> str:
-        return str(ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"])
+        shown = account.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+        return str(shown[0]["State"])
 
     until(lambda: state() == "available", "the endpoint is available")
+    return endpoint
+
+
+def test_an_interface_endpoint_brings_a_service_into_the_subnet(account: Account, private: Private) -> None:
+    vpc, subnet, group, workload = private
+    ec2 = account.ec2
+    public, answer = workload.get("sts.us-east-1.amazonaws.com", IDENTITY)
+    assert public.startswith("198.19.") and answer == "unreachable"
+    endpoint = _endpoint(account, vpc, subnet, group)
     address, answer = workload.get("sts.us-east-1.amazonaws.com", IDENTITY)
     assert address.startswith("10.77.1.") and answer == "unreachable", "its security group lets nobody in yet"
     ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="10.77.0.0/16")
@@ -101,9 +120,7 @@ def test_an_interface_endpoint_brings_a_service_into_the_subnet(
     until(lambda: workload.get("sts.us-east-1.amazonaws.com", IDENTITY) == (public, "unreachable"), "it is gone")
 
 
-def test_a_gateway_endpoint_is_a_route_to_one_service(
-    account: Account, private: tuple[str, str, str, Workload]
-) -> None:
+def test_a_gateway_endpoint_is_a_route_to_one_service(account: Account, private: Private) -> None:
     vpc, _, _, workload = private
     ec2 = account.ec2
     assert workload.get("s3.us-east-1.amazonaws.com", "/")[1] == "unreachable"
@@ -116,7 +133,7 @@ def test_a_gateway_endpoint_is_a_route_to_one_service(
     assert workload.get("sts.us-east-1.amazonaws.com", IDENTITY)[1] == "unreachable"
 
 
-def test_an_internet_gateway_leads_to_all_of_aws(account: Account, private: tuple[str, str, str, Workload]) -> None:
+def test_an_internet_gateway_leads_to_all_of_aws(account: Account, private: Private) -> None:
     vpc, _, _, workload = private
     ec2 = account.ec2
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
@@ -134,3 +151,22 @@ def test_an_internet_gateway_leads_to_all_of_aws(account: Account, private: tupl
     ec2.associate_address(AllocationId=address, NetworkInterfaceId=found["NetworkInterfaces"][0]["NetworkInterfaceId"])
     until(lambda: "GetCallerIdentityResult" in workload.get("sts.us-east-1.amazonaws.com", IDENTITY)[1], "STS answers")
     assert "ListAllMyBucketsResult" in workload.get("s3.us-east-1.amazonaws.com", "/")[1]
+
+
+def test_an_interface_endpoint_outlives_the_cloud(own_cloud: RunningCloud) -> None:
+    account = Account(own_cloud, fresh_number())
+    vpc, subnet, group, workload = _private(own_cloud, account)
+    _endpoint(account, vpc, subnet, group)
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "10.77.0.0/16"}
+    account.ec2.authorize_security_group_ingress(**rule)
+
+    def answers() -> bool:
+        return "GetCallerIdentityResult" in workload.get("sts.us-east-1.amazonaws.com", IDENTITY)[1]
+
+    until(answers, "STS answers")
+    killed = own_cloud.pids()["cloud"]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: own_cloud.pids().get("cloud", killed) != killed, "another one is there")
+    workload.enter()
+    until(answers, "STS answers again")
+    assert "Traceback" not in (own_cloud.folder / "data" / "cloudarium.log").read_text()

@@ -13,6 +13,7 @@ from cloudarium.kernel.store import Scope
 from cloudarium.services.ec2.controllers import Networks, can_have_gateways
 from cloudarium.services.ec2.resources import VpcEndpoint
 from cloudarium.services.ec2.waking import VpcKey
+from cloudarium.substrate.net.errors import UnknownInterface
 
 DOORS = "ec2.endpoint-doors"
 PORT = 80
@@ -38,7 +39,11 @@ class EndpointDoors:
         for interface_id in [each for each in there if each not in wanted]:
             there.pop(interface_id).close()
         for interface_id in wanted - there.keys():
-            listening = await self._cloud.fabric.listen(interface_id, PORT)
+            try:
+                listening = await self._cloud.fabric.listen(interface_id, PORT)
+            except UnknownInterface:
+                # Right after a start its network is not there yet; this is called again once it has settled.
+                continue
             there[interface_id] = await self._cloud.front_door.open(listening)
         if not there:
             del self._open[vpc_id]
