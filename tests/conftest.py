@@ -48,7 +48,7 @@ def ordinary_cloud() -> Iterator[RunningCloud]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is needed to become an ordinary user")
-    python = _python_for_everyone()
+    python = python_for_everyone()
     if python is None:
         pytest.skip(f"no Python {sys.version_info.major}.{sys.version_info.minor} that an ordinary user may run")
     prefix = (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all")
@@ -93,7 +93,7 @@ def life(cloud: RunningCloud) -> Iterator[RunningCloud]:
         cloud.remove()
 
 
-def _python_for_everyone() -> str | None:
+def python_for_everyone() -> str | None:
     """A Python of this version outside private folders."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
