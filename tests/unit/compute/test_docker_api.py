@@ -127,8 +127,10 @@ def test_what_runs_in_a_slow_engine_is_not_given_up(folder: Path, monkeypatch: p
 
         def serve() -> None:
             silent = [listening.accept()[0] for _ in range(2)]
-            listening.accept()[0].sendall(answer)
-            for each in silent:
+            asked, _ = listening.accept()
+            asked.recv(4096)
+            asked.sendall(answer)
+            for each in (*silent, asked):
                 each.close()
 
         thread = threading.Thread(target=serve)
