@@ -67,3 +67,19 @@ async def test_an_import_may_go(api: Api) -> None:
     await api.settle(1)
     assert await api.status("from") == "UPDATE_COMPLETE"
     assert (await api("list_exports"))["Exports"] == []
+
+
+async def test_nobody_leans_on_what_is_going(api: Api) -> None:
+    """A deletion that is under way takes the exports with it in the end."""
+    await api.make({"A": {}}, "from", template=_exports())
+    api.shelf.staying.add("A")
+    await api("delete_stack", StackName="from")
+    await api.settle(1)
+    assert await api.status("from") == "DELETE_IN_PROGRESS"
+    await api.make({"B": {"Size": {"Fn::ImportValue": "size"}}}, "to")
+    await api.settle(1)
+    assert await api.status("to") == "ROLLBACK_COMPLETE"
+    assert "to ROLLBACK_IN_PROGRESS No export named size found. Rollback requested by user." in await api.events("to")
+    api.shelf.staying.clear()
+    await api.settle(5)
+    assert api.shelf.things == {}

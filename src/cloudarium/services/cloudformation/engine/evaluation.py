@@ -113,7 +113,7 @@ async def _found(ctx: Context, missing: Missing) -> Any:
             return [zone["ZoneName"] for zone in zones if zone["State"] == "available"]
         case "import":
             export = ctx.table(Export).get(ctx.scope, missing.key)
-            if export is None:
+            if export is None or _goes(ctx, export.stack_id):
                 raise Unresolved(f"No export named {missing.key} found.", whole=True)
             return export.value
         case "ssm":
@@ -123,6 +123,12 @@ async def _found(ctx: Context, missing: Missing) -> Any:
         case "ssm-secure" | "secretsmanager":
             return missing.key
     raise Unresolved(f"Unresolved resource dependencies [{missing.key}] in the Resources block of the template")
+
+
+def _goes(ctx: Context, stack_id: str) -> bool:
+    """Whether a stack is being deleted: nobody is to lean on what it exports any more."""
+    stack = ctx.table(Stack).get(ctx.scope, stack_id)
+    return stack is not None and stack.operation is not None and stack.operation.kind == "delete"
 
 
 async def ssm_values(ctx: Context, names: Iterable[str]) -> Mapping[str, str]:
