@@ -54,7 +54,7 @@ class Places:
         """What comes next in a group; a batch counts as done when the one behind it is asked for."""
         if (place := self._rows.get(scope, key)) is None:
             return
-        # Should events that were seen to be lost to a damaged file, their numbers are given to others.
+        # A damaged file may have cost events that were done with: their numbers are given to others then.
         reached = min(place.next, self._storage.next(uid))
         if reached < place.next:
             self.begin_at(scope, key, reached)
